@@ -1,0 +1,1 @@
+"""The nouns every floor speaks: examples, models, steps, probes, evidence."""

@@ -1,0 +1,67 @@
+"""Progress of long work, told to whoever listens. Nobody listens unless asked to."""
+
+from collections.abc import Generator, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Listener(Protocol):
+    """Something that shows progress: a terminal bar, a live page, a test."""
+
+    def start(self, label: str, total: int | None) -> int:
+        """Begin a piece of work and return its handle. `total` is None if nobody knows."""
+        ...
+
+    def advance(self, handle: int) -> None:
+        """One unit of the work is done."""
+        ...
+
+    def scalar(self, label: str, value: float, index: int) -> None:
+        """A number along the way, such as the training loss."""
+        ...
+
+    def stop(self, handle: int) -> None:
+        """The work has ended, finished or not."""
+        ...
+
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Generator[None]:
+    """Tell `listener` of all progress inside the block."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """Yield `items`, telling the listener of each."""
+    listener = _listener.get()
+    if listener is None:
+        yield from items
+        return
+    handle = listener.start(label, len(items) if isinstance(items, Sized) else total)
+    try:
+        for item in items:
+            yield item
+            listener.advance(handle)
+    finally:
+        listener.stop(handle)
+
+
+def scalar(label: str, value: float, index: int) -> None:
+    """Tell the listener a number along the way."""
+    if listener := _listener.get():
+        listener.scalar(label, value, index)
+
+
+def is_heard() -> bool:
+    """Whether anybody listens; making a scalar may cost a synchronisation."""
+    return _listener.get() is not None

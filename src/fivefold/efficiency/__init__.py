@@ -1,0 +1,1 @@
+"""What the model costs to keep and to run."""

@@ -1,0 +1,1 @@
+"""Whether the model holds away from its training data."""

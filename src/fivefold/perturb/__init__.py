@@ -1,0 +1,1 @@
+"""Changing inputs on purpose: masks, attacks, corruptions."""

@@ -1,0 +1,1 @@
+"""The recipe file, the runner, the cache and the run folder."""

@@ -1,0 +1,1 @@
+"""Matrix, policy gate, page and model card."""

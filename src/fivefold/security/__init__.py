@@ -1,0 +1,1 @@
+"""How the model withstands those who mean harm."""

@@ -1,0 +1,1 @@
+"""One loop and its parts."""
