@@ -16,6 +16,7 @@ from fivefold.core.errors import BadRecipe
 
 T = TypeVar("T")
 HOME = "fivefold"
+LARGEST = 2**53  # beyond it a float cannot tell two whole numbers apart
 _FREE = ConfigDict(arbitrary_types_allowed=True)
 
 
@@ -88,7 +89,7 @@ def construct(
             name=cls.__name__,
             fields=", ".join(lacking),
         )
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     made = {n: _checked(v, hints[n], _inside(where, n), plugins) for n, v in values.items()}
     try:
         return cls(**made)
@@ -204,6 +205,10 @@ def _shaped(value: Any, hint: Any, where: str, plugins: tuple[str, ...]) -> Any:
     if isinstance(value, list | tuple):
         inner = next((get_args(o)[0] for o in options if get_args(o)), Any)
         return tuple(_shaped(v, inner, f"{where}[{i}]", plugins) for i, v in enumerate(value))
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise BadRecipe(
+            "{value} is too large.", where=where, mend="Change the value.", value=str(value)[:20]
+        )
     if isinstance(value, float) and not isfinite(value):
         raise BadRecipe(
             "{value} is not a finite number.", where=where, mend="Change the value.", value=value

@@ -1,8 +1,8 @@
 """Errors that say what went wrong, where, and how to mend it."""
 
-from fivefold.core.text import Fact, Language, Text, translate
+from typing import Self
 
-NOTHING = Text("")
+from fivefold.core.text import Fact, Language, Text, translate
 
 
 class FivefoldError(Exception):
@@ -25,13 +25,11 @@ class FivefoldError(Exception):
         parts = [self.what.words(language), place, self.mend.words(language)]
         return "\n".join(part for part in parts if part)
 
-    def at(self, where: str) -> "FivefoldError":
-        """Return the same error with an outer place put before its own."""
-        inner = f".{self.where}" if self.where and not self.where.startswith("[") else self.where
-        again = type(self)(self.what.template, mend=self.mend.template, **self.what.facts)  # type: ignore[arg-type]
-        again.where = f"{where}{inner}"
-        again.args = (again.words(),)
-        return again
+    def at(self, where: str) -> Self:
+        """Return this error with a more exact place."""
+        self.where = where
+        self.args = (self.words(),)
+        return self
 
 
 class BadInput(FivefoldError):

@@ -29,6 +29,7 @@ class Listener(Protocol):
 
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_section: ContextVar[str] = ContextVar("section", default="")
 
 
 @contextmanager
@@ -41,13 +42,24 @@ def heard_by(listener: Listener) -> Generator[None]:
         _listener.reset(token)
 
 
+@contextmanager
+def section(name: str) -> Generator[None]:
+    """Put `name` before the label of all progress inside the block."""
+    token = _section.set(name)
+    try:
+        yield
+    finally:
+        _section.reset(token)
+
+
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `items`, telling the listener of each."""
     listener = _listener.get()
     if listener is None:
         yield from items
         return
-    handle = listener.start(label, len(items) if isinstance(items, Sized) else total)
+    name = f"{_section.get()} · {label}" if _section.get() else label
+    handle = listener.start(name, len(items) if isinstance(items, Sized) else total)
     try:
         for item in items:
             yield item

@@ -1,0 +1,94 @@
+"""Ask the probes, and remember their answers."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from torch import Generator
+
+from fivefold.core import progress
+from fivefold.core.codec import encode, name_of
+from fivefold.core.cost import Cost, measured
+from fivefold.core.data import Dataset
+from fivefold.core.errors import BadRecipe, NotMeasurable
+from fivefold.core.evidence import Finding, Missing
+from fivefold.core.model import Model
+from fivefold.core.probe import Comparison, Probe
+from fivefold.core.text import Text
+from fivefold.recipe.folder import Measured, StageFolder
+from fivefold.recipe.key import key_of, seed_of
+
+Load = Callable[[], Model]
+
+
+def measure(
+    folder: StageFolder,
+    asked: Sequence[Probe | Comparison],
+    stages: Sequence[tuple[str, Load]],
+    data: Dataset,
+    seed: int,
+) -> tuple[Measured, ...]:
+    """Return what every probe finds, asking only those whose answer is not known yet.
+
+    Args:
+        folder: Where answers are kept; written after each one.
+        asked: Probes of the last model, comparisons of the first with the last.
+        stages: Hash and loader of the parent (if any) and of the model itself.
+        data: The examples.
+        seed: Seed of the recipe; a probe draws the same at every stage, so that two stages differ only
+            by the step between them.
+    """
+    known, found = folder.measured(), list[Measured]()
+    for probe in progress.track(asked, "measuring"):
+        which = stages if isinstance(probe, Comparison) else stages[-1:]
+        key = key_of(
+            probe=encode(probe), models=[h for h, _ in which], data=data.fingerprint, seed=seed
+        )
+        if key not in known:
+            known[key] = _ask(key, probe, [load() for _, load in which], data, seed)
+            folder.keep_measured((*found, known[key]))
+        found.append(known[key])
+    folder.keep_measured(tuple(found))
+    _check_unique([f for m in found for f in m.findings])
+    return tuple(found)
+
+
+def total(found: Sequence[Measured]) -> Cost:
+    """Return what all of it took."""
+    return Cost(
+        sum(m.cost.seconds for m in found),
+        sum(m.cost.cpu_seconds for m in found),
+        max((m.cost.peak_bytes for m in found), default=0),
+    )
+
+
+def _ask(
+    key: str, probe: Probe | Comparison, models: list[Model], data: Dataset, seed: int
+) -> Measured:
+    rng = Generator().manual_seed(seed_of(seed, name_of(type(probe))))
+    with measured() as cost:
+        try:
+            if isinstance(probe, Comparison):
+                before, after = models
+                findings = tuple(probe(before, after, data.splits, rng=rng))
+            else:
+                findings = tuple(probe(models[-1], data.splits, rng=rng))
+        except NotMeasurable as error:
+            findings = (_missing(probe, error),)
+    return Measured(key=key, findings=findings, cost=cost)
+
+
+def _missing(probe: Probe | Comparison, error: NotMeasurable) -> Missing:
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(probe).__name__).lower()
+    reason = Text(error.what.template, error.what.facts)
+    return Missing(axis=probe.axis, name=name, reason=reason)
+
+
+def _check_unique(findings: Sequence[Finding]) -> None:
+    keys = [f.key for f in findings]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise BadRecipe(
+                "Two probes both measure {key}.",
+                mend="Leave one out, or give them different settings.",
+                key=key,
+            )

@@ -1,0 +1,171 @@
+"""The tree of a recipe, stage by stage: make the model or find it made, then ask the probes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Generator
+
+from fivefold.core import progress
+from fivefold.core.codec import encode
+from fivefold.core.cost import Cost, measured
+from fivefold.core.data import Dataset, Seen
+from fivefold.core.evidence import Finding
+from fivefold.core.fingerprint import of_batch
+from fivefold.core.lineage import Record, claim_of
+from fivefold.core.model import HasNet, Model
+from fivefold.core.step import Step
+from fivefold.models import fresh
+from fivefold.recipe.folder import Made, Measured, RunFolder
+from fivefold.recipe.key import key_of, seed_of
+from fivefold.recipe.measure import measure, total
+from fivefold.recipe.recipe import Recipe
+from fivefold.recipe.stage import START, Stage
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+
+
+class Node(NamedTuple):
+    """A stage with its model, which is loaded only if somebody needs it."""
+
+    stage: Stage
+    model_hash: str
+    load: Callable[[], Model]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """One walk through a recipe.
+
+    Attributes:
+        recipe: What to do.
+        data: The examples.
+        folder: Where files go.
+        force: Stages to carry out even if nothing has changed.
+        device: Where networks are trained.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    folder: RunFolder
+    force: frozenset[str] = frozenset()
+    device: Device = "auto"
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield each stage when it has been made and measured."""
+        nodes = {START: self._measured(self._start(), None, 0)}
+        yield nodes[START].stage
+        for i, planned in enumerate(self.recipe.steps, start=1):
+            parent = nodes[planned.after]
+            with progress.section(planned.name):
+                node = self._step(i, planned.name, planned.step, parent)
+                nodes[planned.name] = self._measured(node, parent, i)
+            yield nodes[planned.name].stage
+
+    def _start(self) -> Node:
+        architecture, seed = self.recipe.model, seed_of(self.recipe.seed, START)
+        key = key_of(model=encode(architecture), data=self.data.fingerprint, seed=seed)
+
+        def make() -> Model:
+            return self._placed(fresh(architecture, self.data, Generator().manual_seed(seed)))
+
+        return self._node(0, START, "", {}, key, make)
+
+    def _step(self, index: int, name: str, step: Step, parent: Node) -> Node:
+        seed, table = seed_of(self.recipe.seed, name), encode(step)
+        key = key_of(step=table, parent=parent.model_hash, data=self.data.fingerprint, seed=seed)
+
+        def make() -> Model:
+            return apply(
+                step, name, parent.load(), self.data.splits.seen, Generator().manual_seed(seed)
+            )
+
+        return self._node(index, name, parent.stage.name, table, key, make)
+
+    def _node(
+        self,
+        index: int,
+        name: str,
+        parent: str,
+        step: dict[str, object],
+        key: str,
+        make: Callable[[], Model],
+    ) -> Node:
+        folder = self.folder.stage(index, name)
+        made = None if name in self.force else folder.made(key)
+        was_cached, load = made is not None, cache(lambda: self._placed(folder.model()))
+        if made is None:
+            with measured() as cost:
+                model = make()
+            made, load = folder.keep(key, model, cost), lambda: model
+        return Node(_stage(name, parent, step, made, was_cached), made.model_hash, load)
+
+    def _measured(self, node: Node, parent: Node | None, index: int) -> Node:
+        """Return the node with what its probes and comparisons found."""
+        pair = [(n.model_hash, n.load) for n in (parent, node) if n is not None]
+        compared = self.recipe.comparisons if parent else ()
+        found = measure(
+            self.folder.stage(index, node.stage.name),
+            [*self.recipe.probes, *compared],
+            pair,
+            self.data,
+            self.recipe.seed,
+        )
+        n = len(self.recipe.probes)
+        stage = replace(
+            node.stage,
+            findings=_flat(found[:n]),
+            changes=_flat(found[n:]),
+            probe_cost=total(found),
+        )
+        return node._replace(stage=stage)
+
+    def _placed(self, model: Model) -> Model:
+        wanted = (
+            ("cuda" if torch.cuda.is_available() else "cpu")
+            if self.device == "auto"
+            else self.device
+        )
+        if isinstance(model, HasNet):
+            model.net.to(wanted)
+        return model
+
+
+def apply(step: Step, name: str, model: Model, seen: Seen, rng: Generator) -> Model:
+    """Carry out one step and write it into the lineage.
+
+    A step that claims not to read data is given none, so that the claim is true by construction.
+    """
+    claim = claim_of(step, seen.train.size)
+    shown = seen if claim.reads_data else _emptied(seen)
+    after = step(model, shown, rng=rng)
+    data = of_batch(seen.train) if claim.reads_data else ""
+    return after.with_lineage((*model.lineage, Record(name, encode(step), data, claim)))
+
+
+def _emptied(seen: Seen) -> Seen:
+    none = slice(0, 0)
+    return Seen(
+        seen.train.take(none), seen.valid.take(none), tuple(p.take(none) for p in seen.past)
+    )
+
+
+def _stage(name: str, parent: str, step: dict[str, object], made: Made, was_cached: bool) -> Stage:
+    return Stage(
+        name=name,
+        parent=parent,
+        step=step,
+        lineage=made.lineage,
+        findings=(),
+        changes=(),
+        cost=made.cost,
+        probe_cost=Cost(),
+        key=made.key,
+        was_cached=was_cached,
+    )
+
+
+def _flat(found: tuple[Measured, ...]) -> tuple[Finding, ...]:
+    return tuple(f for m in found for f in m.findings)
