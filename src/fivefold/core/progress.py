@@ -28,18 +28,18 @@ class Listener(Protocol):
         ...
 
 
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 _section: ContextVar[str] = ContextVar("section", default="")
 
 
 @contextmanager
 def heard_by(listener: Listener) -> Generator[None]:
-    """Tell `listener` of all progress inside the block."""
-    token = _listener.set(listener)
+    """Tell `listener`, besides those who listen already, of all progress inside the block."""
+    token = _listeners.set((*_listeners.get(), listener))
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listeners.reset(token)
 
 
 @contextmanager
@@ -53,27 +53,29 @@ def section(name: str) -> Generator[None]:
 
 
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """Yield `items`, telling the listener of each."""
-    listener = _listener.get()
-    if listener is None:
-        yield from items
-        return
-    name = f"{_section.get()} · {label}" if _section.get() else label
-    handle = listener.start(name, len(items) if isinstance(items, Sized) else total)
+    """Yield `items`, telling the listeners of each."""
+    total = len(items) if isinstance(items, Sized) else total
+    handles = [(x, x.start(_named(label), total)) for x in _listeners.get()]
     try:
         for item in items:
             yield item
-            listener.advance(handle)
+            for listener, handle in handles:
+                listener.advance(handle)
     finally:
-        listener.stop(handle)
+        for listener, handle in handles:
+            listener.stop(handle)
 
 
 def scalar(label: str, value: float, index: int) -> None:
-    """Tell the listener a number along the way."""
-    if listener := _listener.get():
-        listener.scalar(label, value, index)
+    """Tell the listeners a number along the way."""
+    for listener in _listeners.get():
+        listener.scalar(_named(label), value, index)
 
 
 def is_heard() -> bool:
     """Whether anybody listens; making a scalar may cost a synchronisation."""
-    return _listener.get() is not None
+    return bool(_listeners.get())
+
+
+def _named(label: str) -> str:
+    return f"{_section.get()} · {label}" if _section.get() else label
