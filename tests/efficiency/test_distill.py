@@ -10,7 +10,6 @@ from fivefold.core.errors import BadInput
 from fivefold.core.fingerprint import of_state
 from fivefold.core.task import Task
 from fivefold.efficiency import Distill
-from fivefold.efficiency.distill import smaller
 from fivefold.learning import Finetune
 from fivefold.models import MLP, TorchModel, fresh
 from fivefold.training.optimizer import AdamW
@@ -115,22 +114,3 @@ def test_infinite_answers_are_refused(table):
     box = Box(table.schema, table.task, lambda x: x[:, :2] / 0)
     with pytest.raises(BadInput, match="not finite"):
         Distill()(box, table.splits.seen, rng=seeded())
-
-
-def test_an_architecture_without_a_width_needs_a_named_student(trained):
-    @dataclass(frozen=True)
-    class Odd:
-        depth: int = 3
-
-        def build(self, schema, task, rng):
-            raise AssertionError
-
-    odd = TorchModel(trained.net, trained.task, trained.schema, Odd())
-    with pytest.raises(BadInput, match="smaller Odd") as caught:
-        smaller(odd)
-    assert 'use = "models.MLP"' in str(caught.value)
-
-
-def test_a_width_of_one_stays_one(trained):
-    narrow = TorchModel(trained.net, trained.task, trained.schema, MLP(hidden=(1, 5)))
-    assert smaller(narrow) == MLP(hidden=(1, 2))

@@ -1,7 +1,6 @@
 """Distillation into a smaller network (Hinton, Vinyals and Dean, 2015)."""
 
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
@@ -11,13 +10,12 @@ from fivefold.core.limits import Count, Positive, Share
 from fivefold.core.model import Architecture, HasArchitecture, HasNet, Model
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
+from fivefold.efficiency.width import half_as_wide
 from fivefold.models import MLP, TorchModel
 from fivefold.models.torch import device_of
 from fivefold.training.distillation import numbered, remembered
 from fivefold.training.fit import fit
 from fivefold.training.optimizer import AdamW, Optimizer
-
-WIDTHS = ("hidden", "width", "widths", "channels")  # what architectures call their sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +51,7 @@ class Distill(Step):
             BadInput: The teacher answers with numbers that are not finite, or its architecture does
                 not say how wide it is and no student was named.
         """
-        student = self.student or smaller(model)
+        student = self.student or _smaller(model)
         net = student.build(model.schema, model.task, spawn(rng))
         if isinstance(model, HasNet):
             net = net.to(device_of(model.net))
@@ -70,30 +68,10 @@ class Distill(Step):
         return TorchModel(net, model.task, model.schema, student, model.lineage)
 
 
-def smaller(model: Model) -> Architecture:
-    """Return the architecture of `model` at half of its width; a small MLP for a black box.
-
-    Raises:
-        BadInput: Its architecture has no field that says how wide it is.
-    """
-    if not isinstance(model, HasArchitecture):
-        return MLP(hidden=(32, 32))
-    wide = model.architecture
-    names = [f.name for f in fields(wide) if f.name in WIDTHS] if is_dataclass(wide) else []
-    if not names:
-        raise BadInput(
-            "Nobody knows what a smaller {architecture} is.",
-            mend='Name the student: student = {{ use = "models.MLP", hidden = [32, 32] }}.',
-            architecture=type(wide).__name__,
-        )
-    changes: dict[str, Any] = {name: _halved(getattr(wide, name)) for name in names}
-    return replace(wide, **changes)  # type: ignore[type-var]
-
-
-def _halved(width: int | tuple[int, ...]) -> int | tuple[int, ...]:
-    if isinstance(width, int):
-        return max(1, width // 2)
-    return tuple(max(1, w // 2) for w in width)
+def _smaller(model: Model) -> Architecture:
+    if isinstance(model, HasArchitecture):
+        return half_as_wide(model.architecture)
+    return MLP(hidden=(32, 32))
 
 
 def _answers(model: Model, seen: Seen) -> Tensor:
