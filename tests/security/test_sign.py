@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import stat
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -31,24 +33,35 @@ from fivefold.security.sign import (
 )
 
 
+class KeyPair(NamedTuple):
+    private: Path
+    public: Path
+
+
+def pair(folder: Path) -> KeyPair:
+    private = folder / "my.pem"
+    return KeyPair(private, make_keys(private))
+
+
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    return make_keys(tmp_path_factory.mktemp("keys"))
+    return pair(tmp_path_factory.mktemp("keys") / "new")
 
 
 def test_only_the_owner_can_read_the_private_key(tmp_path):
     old = os.umask(0)
     try:
-        pair = make_keys(tmp_path)
+        made = pair(tmp_path)
     finally:
         os.umask(old)
-    assert stat.S_IMODE(pair.private.stat().st_mode) == 0o600
+    assert stat.S_IMODE(made.private.stat().st_mode) == 0o600
+    assert made.public == tmp_path / "my.pub.pem"
 
 
 def test_a_key_is_never_overwritten(keys):
     before = keys.private.read_bytes()
     with pytest.raises(BadInput):
-        make_keys(keys.private.parent)
+        make_keys(keys.private)
     assert keys.private.read_bytes() == before
 
 
@@ -89,8 +102,15 @@ def test_nonsense_is_refused(keys, bad):
         verify(b"hello", Signature(made.public_key, bad), where="a")
 
 
+def test_another_spelling_is_refused(keys):
+    made = sign(b"hello", keys.private)
+    for other in (made.signature.upper(), f" {made.signature}"):
+        with pytest.raises(Damaged):
+            verify(b"hello", Signature(made.public_key, other), where="a")
+
+
 def test_another_key_is_another_signer(keys, tmp_path):
-    other = make_keys(tmp_path)
+    other = pair(tmp_path)
     made = sign(b"hello", keys.private)
     assert read_public_key(other.public) != made.public_key
     with pytest.raises(Damaged):
@@ -99,10 +119,10 @@ def test_another_key_is_another_signer(keys, tmp_path):
 
 
 def test_a_private_key_that_others_can_read_is_not_used(tmp_path):
-    pair = make_keys(tmp_path)
-    pair.private.chmod(0o640)
+    made = pair(tmp_path)
+    made.private.chmod(0o640)
     with pytest.raises(BadInput, match="chmod 600"):
-        sign(b"", pair.private)
+        sign(b"", made.private)
 
 
 def test_bad_keys_are_bad_input(keys, tmp_path):

@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 CONTEXT = b"fivefold signature v1\n"  # a signature made here can mean nothing elsewhere
 
 
-class KeyPair(NamedTuple):
-    """Two files: one to keep, one to give away."""
-
-    private: Path
-    public: Path
-
-
 class Signature(NamedTuple):
     """Who signed, and the proof; both raw bytes in hexadecimal."""
 
@@ -29,8 +22,11 @@ class Signature(NamedTuple):
     signature: str
 
 
-def make_keys(folder: Path, name: str = "fivefold") -> KeyPair:
-    """Write a new key pair as `NAME.key` (only its owner can read it) and `NAME.pub`, both PEM.
+def make_keys(private: Path) -> Path:
+    """Write a new private key, which only its owner can read, and its public half beside it; both PEM.
+
+    Returns:
+        The file of the public key: `NAME.pub.pem` for `NAME.pem`.
 
     Raises:
         BadInput: One of them exists; a key is never overwritten.
@@ -38,19 +34,19 @@ def make_keys(folder: Path, name: str = "fivefold") -> KeyPair:
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    pair = KeyPair(folder / f"{name}.key", folder / f"{name}.pub")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in pair:
+    public = private.with_suffix(".pub.pem")
+    for path in (private, public):
         if path.exists() or path.is_symlink():
             raise BadInput(
                 "A key is already there.", where=str(path), mend="Choose another name or folder."
             )
+    private.parent.mkdir(parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-    _write_secret(pair.private, secret)
+    _write_secret(private, secret)
     told = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
-    write_atomic(pair.public, told)
-    return pair
+    write_atomic(public, told)
+    return public
 
 
 def sign(content: bytes, private: Path) -> Signature:
@@ -75,8 +71,8 @@ def verify(content: bytes, signature: Signature, *, where: str) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.public_key))
-        key.verify(bytes.fromhex(signature.signature), CONTEXT + content)
+        key = Ed25519PublicKey.from_public_bytes(_raw(signature.public_key))
+        key.verify(_raw(signature.signature), CONTEXT + content)
     except (InvalidSignature, ValueError) as error:
         raise Damaged(
             "The signature does not belong to this content.",
@@ -106,6 +102,18 @@ def read_public_key(path: Path) -> str:
 def short_name(public_key: str) -> str:
     """Return a name for a key that a person can compare: 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(bytes.fromhex(public_key)).hexdigest()[:16]
+
+
+def _raw(told: str) -> bytes:
+    """Return the bytes behind the one way to write them in hexadecimal.
+
+    Raises:
+        ValueError: Capitals or blanks: another spelling would be a change that nobody notices.
+    """
+    raw = bytes.fromhex(told)
+    if raw.hex() != told:
+        raise ValueError("not in lower case")
+    return raw
 
 
 def _private_key(path: Path) -> "Ed25519PrivateKey":
