@@ -1,1 +1,19 @@
-"""Why the model answers as it does."""
+"""Why a model answers as it does, and whether the explanation can be trusted."""
+
+from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.exact import ExactShapley
+from fivefold.explanation.explain import explain
+from fivefold.explanation.explainer import Explainer
+from fivefold.explanation.gradients import IntegratedGradients
+from fivefold.explanation.leverage import LeverageSHAP
+from fivefold.explanation.lime import LIME
+
+__all__ = [
+    "LIME",
+    "Attribution",
+    "ExactShapley",
+    "Explainer",
+    "IntegratedGradients",
+    "LeverageSHAP",
+    "explain",
+]

@@ -1,1 +1,26 @@
 """Changing inputs on purpose: masks, attacks, corruptions."""
+
+from fivefold.perturb.ball import Ball, Norm, ball_around
+from fivefold.perturb.corruption import SEVERITIES, Corruption, corruptions
+from fivefold.perturb.gradient_attack import fgsm, pgd
+from fivefold.perturb.mask import Features, Groups, Score, mean_score
+from fivefold.perturb.random_search import random_search
+from fivefold.perturb.search import Attacked, attack
+
+__all__ = [
+    "SEVERITIES",
+    "Attacked",
+    "Ball",
+    "Corruption",
+    "Features",
+    "Groups",
+    "Norm",
+    "Score",
+    "attack",
+    "ball_around",
+    "corruptions",
+    "fgsm",
+    "mean_score",
+    "pgd",
+    "random_search",
+]

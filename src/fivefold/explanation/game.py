@@ -1,0 +1,83 @@
+"""The game that features play: what the model says on average when only some of them are known."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+
+from fivefold.core.errors import NotMeasurable
+from fivefold.core.model import Model
+from fivefold.explanation.output import explained
+from fivefold.explanation.question import Question
+from fivefold.perturb import mean_score
+
+ROOM = 4  # sets per feature from which on luck can be told apart from the features
+
+
+class Played(NamedTuple):
+    """Scores of the game: all features known, none known (for each background row), and some known."""
+
+    full: Float[Tensor, "rows outputs"]
+    empty: Float[Tensor, "background outputs"]
+    some: Float[Tensor, "rows sets outputs"]
+    n_evaluations: int
+
+
+def play(
+    model: Model,
+    question: Question,
+    keep: Bool[Tensor, "sets features"],
+    draws: Int[Tensor, "sets draws"] | None = None,
+) -> Played:
+    """Return the scores of every example for the same sets of known features.
+
+    Raises:
+        NotMeasurable: The model's answer is not a finite number.
+    """
+    score, (x, background, groups) = explained(model), question
+    full, empty = score(x), score(background)
+    if len(keep):
+        shared = keep.expand(len(x), -1, -1)
+        some = mean_score(score, x, background, shared, groups, draws=draws)
+    else:
+        some = full[:, None][:, :0]
+    each = len(background) if draws is None else draws.shape[1]
+    played = Played(full, empty, some, len(x) * (1 + len(keep) * each) + len(background))
+    if not all(part.isfinite().all() for part in played[:3]):
+        raise NotMeasurable(
+            "The model's answer to some masked inputs is not a finite number.",
+            mend="Check the model's outputs on ordinary inputs first.",
+        )
+    return played
+
+
+def even_draws(
+    n_sets: int, n_background: int, draws: int, rng: Generator
+) -> Int[Tensor, "sets draws"] | None:
+    """Return which background rows each set uses, each row as often as any other; None if all."""
+    if draws == 0 or draws >= n_background:
+        return None
+    rounds = -(-n_sets * draws // n_background)
+    orders = [torch.randperm(n_background, generator=rng) for _ in range(rounds)]
+    order = torch.cat(orders) if orders else torch.zeros(0, dtype=torch.int64)
+    return order[: n_sets * draws].reshape(n_sets, draws)
+
+
+def luck(
+    question: Question, draws: Int[Tensor, "sets draws"] | None
+) -> Float[Tensor, "sets features"] | None:
+    """Return how far the background rows of each set are from all of them, in standard deviations.
+
+    What a hidden feature adds to a score is mostly linear in its value, so a regression that is told
+    of this luck needs few rows per set. None if there is no luck, or too few sets to tell it apart.
+    """
+    groups = question.groups
+    if draws is None or len(draws) < ROOM * groups.n:
+        return None
+    rows = question.background.flatten(1).double()
+    away = rows - rows.nanmean(0)
+    spread = away.nan_to_num().square().mean(0).sqrt().clamp(min=1e-12)
+    each = (away / spread).nan_to_num()
+    by_feature = torch.zeros(len(rows), groups.n, dtype=torch.float64)
+    return by_feature.index_add_(1, groups.member, each)[draws].mean(1)

@@ -1,0 +1,129 @@
+"""Hide features: keep some of an example, and take the rest from background rows (Strumbelj and Kononenko, 2010)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from fivefold.core.errors import BadInput
+from fivefold.core.limits import Count
+from fivefold.core.schema import Schema
+
+Score: TypeAlias = Callable[[Tensor], Float[Tensor, "batch outputs"]]
+CELLS = 2**20  # values of masked inputs that exist at one time
+
+
+class Groups(NamedTuple):
+    """What counts as one feature.
+
+    `member` tells the feature of each value of a flattened example; `shape` is how the features lie:
+    `(features,)` for a table, `(rows, columns)` of patches for an image.
+    """
+
+    names: tuple[str, ...]
+    member: Int[Tensor, " values"]
+    shape: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of features."""
+        return len(self.names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Which values are kept or hidden together.
+
+    Attributes:
+        grid: An image is cut into this many rows and columns of patches (at most one per pixel).
+        together: Names of table columns that are one feature, for each such feature.
+    """
+
+    grid: Count = 4
+    together: tuple[tuple[str, ...], ...] = ()
+
+    def of(self, schema: Schema) -> Groups:
+        """Return the features of these inputs.
+
+        Raises:
+            BadInput: `together` names a column that does not exist, or one column twice.
+        """
+        return _columns(schema, self.together) if schema.is_table else _patches(schema, self.grid)
+
+
+def mean_score(
+    score: Score,
+    x: Float[Tensor, "rows ..."],
+    background: Float[Tensor, "background ..."],
+    keep: Bool[Tensor, "rows masks features"],
+    groups: Groups,
+    *,
+    draws: Int[Tensor, "masks draws"] | None = None,
+    cells: int = CELLS,
+) -> Float[Tensor, "rows masks outputs"]:
+    """Return the mean score of each example under each mask.
+
+    What is hidden comes from the background, one row at a time, so that values which belong together
+    stay together; NaN is a value like any other.
+
+    Args:
+        score: What is averaged; takes inputs `(batch, ...)`.
+        x: The examples.
+        background: Rows that hidden features are taken from.
+        keep: Which features stay; expand the first axis to share masks between examples.
+        groups: Which values each feature is made of.
+        draws: Which background rows each mask uses; all of them by default.
+        cells: Most values of masked inputs at one time; changes memory, not the result.
+    """
+    n_masks = keep.shape[1]
+    if draws is None:
+        draws = torch.arange(len(background)).expand(n_masks, -1)
+    found = [score(part).double() for part in _masked(x, background, keep, groups, draws, cells)]
+    return torch.cat(found).unflatten(0, (len(x), n_masks, draws.shape[1])).mean(2)
+
+
+def _masked(
+    x: Tensor, background: Tensor, keep: Tensor, groups: Groups, draws: Tensor, cells: int
+) -> Iterator[Tensor]:
+    """Yield masked inputs in the order rows, masks, draws; at most `cells` values at a time."""
+    flat, behind = x.flatten(1), background.flatten(1)
+    n_masks = keep.shape[1]
+    size = max(1, cells // (draws.shape[1] * flat.shape[1]))
+    for pairs in torch.arange(len(x) * n_masks).split(size):
+        row, mask = pairs // n_masks, pairs % n_masks
+        kept = keep[row, mask][:, groups.member]  # (pairs, values)
+        mixed = torch.where(kept[:, None], flat[row][:, None], behind[draws[mask]])
+        yield mixed.flatten(0, 1).unflatten(1, x.shape[1:])
+
+
+def _columns(schema: Schema, together: tuple[tuple[str, ...], ...]) -> Groups:
+    position = {name: i for i, name in enumerate(schema.names())}
+    listed = [name for names in together for name in names]
+    for name in listed:
+        if name not in position or listed.count(name) > 1:
+            raise BadInput(
+                "Column {column} cannot be grouped: it must exist and be named once.",
+                where="together",
+                mend="The columns are: {columns}.",
+                column=name,
+                columns=", ".join(position),
+            )
+    sets = [*together, *((n,) for n in position if n not in listed)]
+    sets.sort(key=lambda names: min(position[n] for n in names))
+    member = torch.zeros(len(position), dtype=torch.int64)
+    for group, names in enumerate(sets):
+        member[[position[n] for n in names]] = group
+    return Groups(tuple(" + ".join(s) for s in sets), member, (len(sets),))
+
+
+def _patches(schema: Schema, grid: int) -> Groups:
+    channels, height, width = schema.shape
+    down, across = min(grid, height), min(grid, width)
+    row = torch.arange(height) * down // height
+    column = torch.arange(width) * across // width
+    member = (row[:, None] * across + column).expand(channels, -1, -1)
+    names = tuple(f"{i},{j}" for i in range(down) for j in range(across))
+    return Groups(names, member.flatten(), (down, across))
