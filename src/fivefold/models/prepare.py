@@ -22,12 +22,15 @@ class PrepareTable(nn.Module):
 
     def __init__(self, schema: Schema) -> None:
         super().__init__()
+        self.schema = schema
         columns = list(enumerate(schema.columns))
         self.sizes = tuple((i, len(c.categories)) for i, c in columns if c.is_category)
         numbers = [i for i, c in columns if not c.is_category]
+        center = [schema.columns[i].center for i in numbers]
+        scale = [schema.columns[i].scale for i in numbers]
         self.register_buffer("number", torch.tensor(numbers, dtype=torch.int64))
-        self.register_buffer("center", torch.tensor([schema.columns[i].center for i in numbers]))
-        self.register_buffer("scale", torch.tensor([schema.columns[i].scale for i in numbers]))
+        self.register_buffer("center", torch.tensor(center, dtype=torch.float32))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
         optional = [i for i, c in columns if c.is_optional]
         self.register_buffer("optional", torch.tensor(optional, dtype=torch.int64))
 

@@ -1,0 +1,123 @@
+"""Go on in the middle of a step after an interruption, with the same bits.
+
+Steps know nothing of it: whoever runs a step does so inside `keeping`, and `fit` looks whether it is kept.
+A step may call `fit` several times; calls that had ended give their result at once.
+"""
+
+import time
+from collections.abc import Generator as Generating
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Generator
+
+from fivefold.core.data import Draws
+from fivefold.core.errors import Damaged
+from fivefold.training import snapshot
+from fivefold.training.snapshot import Place
+from fivefold.training.state import State
+
+
+@dataclass
+class Keeper:
+    """What is kept of one step.
+
+    Attributes:
+        folder: Where files go.
+        key: Hash of everything the step depends on; what was kept under another key is not used.
+        every_seconds: Time between two writes.
+        generators: Sources of randomness that the step draws from while it trains.
+        n_calls: How many times `fit` was called.
+    """
+
+    folder: Path
+    key: str
+    every_seconds: float
+    generators: list[Generator] = field(default_factory=list[Generator])
+    n_calls: int = 0
+
+
+@dataclass
+class Slot:
+    """The place of one call of `fit`; one without a keeper does nothing.
+
+    Attributes:
+        place: Where it is kept, and what it must agree with.
+        generators: Sources of randomness known when the call began.
+        every_seconds: Time between two writes.
+        written: When it was last written, by the monotonic clock.
+    """
+
+    place: Place | None = None
+    generators: tuple[Generator, ...] = ()
+    every_seconds: float = 0.0
+    written: float = field(default_factory=time.monotonic)
+
+    def restore(self, state: State) -> None:
+        """Bring `state` to where it was; leave it if nothing sound was kept for the same call."""
+        if self.place is None:
+            return
+        try:
+            snapshot.restore(self.place, state, self.generators)
+        except (OSError, Damaged):
+            return  # the work is done again
+
+    def keep_if_due(self, state: State) -> None:
+        """Write `state` if the last time is long enough ago."""
+        if self.place and time.monotonic() - self.written >= self.every_seconds:
+            self.keep(state)
+
+    def keep(self, state: State) -> None:
+        """Write `state`."""
+        if self.place:
+            snapshot.keep(self.place, state, self.generators)
+            self.written = time.monotonic()
+
+
+_keeper: ContextVar[Keeper | None] = ContextVar("keeper", default=None)
+
+
+@contextmanager
+def keeping(
+    folder: Path, rng: Generator, *, key: str, every_seconds: float = 60.0
+) -> Generating[None]:
+    """Keep what `fit` does inside the block, and go on from what was kept before.
+
+    When the block ends well the files are removed, so what the step returned must be saved inside it.
+
+    Args:
+        folder: Where files go; nothing else may be in it.
+        rng: What the step is given as `rng`.
+        key: Hash of step, data, seed and code.
+        every_seconds: Time between two writes; 0 writes after each batch.
+    """
+    token = _keeper.set(Keeper(folder, key, every_seconds, [rng]))
+    try:
+        yield
+        snapshot.clear(folder)
+    finally:
+        _keeper.reset(token)
+
+
+def register(rng: Generator) -> Generator:
+    """Return `rng`, whose state is kept from now on, for a loss or a gradient that draws from its own.
+
+    Call it before `fit`. Leave secret noise out: it would be written to the disk, and drawing the rest
+    anew is as private.
+    """
+    keeper = _keeper.get()
+    if keeper is not None:
+        keeper.generators.append(rng)
+    return rng
+
+
+def slot(batches: Draws) -> Slot:
+    """Return the place of the next call of `fit`, which reads `batches`."""
+    keeper = _keeper.get()
+    if keeper is None:
+        return Slot()
+    place = Place(keeper.folder, keeper.n_calls, f"{keeper.key}/{batches.seed}/{len(batches)}")
+    keeper.n_calls += 1
+    return Slot(place, tuple(keeper.generators), keeper.every_seconds)
