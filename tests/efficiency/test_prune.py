@@ -17,6 +17,8 @@ from fivefold.efficiency.link import links
 from fivefold.efficiency.prune import random_inputs
 from fivefold.efficiency.shrink import importance, kept, mask, pruned, shrink, verify
 from fivefold.models import MLP, TorchModel
+from fivefold.models.int8 import Int8Linear
+from fivefold.models.residual import Residual
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 shares = st.floats(0.05, 1.0)
@@ -88,6 +90,28 @@ def test_shrunk_is_masked_for_mlps(widths, share, seed):
 def test_shrunk_is_masked_for_convolutions(widths, share, norm, seed):
     x = torch.rand(5, 2, 8, 8, generator=seeded(seed)).double()
     check(shaken(convnet(widths, norm), seed), share, x)
+
+
+@few
+@given(st.integers(1, 5), st.integers(1, 4), shares, st.integers(0, 1000))
+def test_of_residual_blocks_only_the_inner_channels_go(inner, outer, share, seed):
+    """The shapes at both ends of a block stay, with a plain and with a projecting shortcut."""
+
+    def block(a, b, shortcut):
+        body = [nn.Conv2d(a, 2 * inner, 3, padding=1), nn.GroupNorm(inner, 2 * inner), nn.ReLU()]
+        return Residual(nn.Sequential(*body, nn.Conv2d(2 * inner, b, 3, padding=1)), shortcut)
+
+    net = nn.Sequential(
+        nn.Conv2d(1, outer, 3, padding=1),
+        block(outer, outer, nn.Identity()),
+        block(outer, outer + 1, nn.Conv2d(outer, outer + 1, 1)),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(outer + 1, 2),
+    )
+    net = shaken(net, seed)
+    assert [link.width for link in links(net)] == [2 * inner, 2 * inner]
+    check(net, share, torch.rand(3, 1, 6, 6, generator=seeded(seed)).double())
 
 
 def test_masking_silences_exactly_the_others():
@@ -197,14 +221,17 @@ def test_frozen_weights_stay_frozen():
 
 
 SHARED = nn.Linear(4, 4)
+NORMED = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
 
 
 @pytest.mark.parametrize(
     ("layers", "reason"),
     [
         ([nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)], "LayerNorm"),
+        ([nn.Linear(3, 4), Int8Linear(4, 4), nn.Linear(4, 2)], "Int8Linear"),
         ([nn.Linear(3, 4), nn.Softmax(-1), nn.Linear(4, 2)], "Softmax"),
         ([nn.Linear(3, 4), nn.GRU(4, 4), nn.Linear(4, 2)], "GRU"),
+        ([nn.Linear(3, 4), NORMED, nn.Linear(4, 2)], "ParametrizedLinear"),
         ([nn.Linear(3, 2)], "follow one another"),
         ([nn.Linear(3, 4), SHARED, SHARED, nn.Linear(4, 2)], "used twice"),
         ([nn.Conv2d(1, 4, 1), nn.Conv2d(4, 4, 1, groups=2)], "groups"),

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 from torch import nn
 
 from fivefold.core.errors import NotMeasurable
+from fivefold.models.residual import Residual
 
 Weighted: TypeAlias = nn.Linear | nn.Conv2d
 Norm: TypeAlias = nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm
@@ -65,7 +66,10 @@ def _links(net: nn.Module) -> Iterator[Link]:
     maker: Weighted | None = None
     between: list[nn.Module] = []
     for layer in _leaves(net):
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, Residual):  # what goes in and comes out must keep its width
+            yield from (*_links(layer.body), *_links(layer.shortcut))
+            maker = None
+        elif isinstance(layer, nn.Linear | nn.Conv2d) and type(layer) in (nn.Linear, nn.Conv2d):
             if maker is not None:
                 yield Link(maker, tuple(between), layer)
             maker, between = layer, []
@@ -107,7 +111,11 @@ def _fits(link: Link) -> bool:
 
 def _refuse_shared(net: nn.Module) -> None:
     every = [p for _, p in net.named_parameters(remove_duplicate=False)]
-    layers = [m for m in _leaves(net) if isinstance(m, nn.Linear | nn.Conv2d)]
+    layers = [
+        m
+        for _, m in net.named_modules(remove_duplicate=False)
+        if isinstance(m, nn.Linear | nn.Conv2d)
+    ]
     if len(every) != len({id(p) for p in every}) or len(layers) != len({id(m) for m in layers}):
         raise _unknown(net, "weights that are used twice")
 
@@ -117,7 +125,7 @@ def _unknown(net: nn.Module, part: str) -> NotMeasurable:
         "Prune cannot follow the units of this {net} through it: {part}.",
         mend=(
             "It knows Sequential networks of linear layers and convolutions with pooling, activations, "
-            "batch and group normalisation between them; use efficiency.Distill for others, and prune "
+            "batch and group normalisation between them, and residual blocks; use efficiency.Distill for others, and prune "
             "before quantizing."
         ),
         net=type(net).__name__,

@@ -33,7 +33,8 @@ class Prune(Step):
     times that of its outgoing weights; the same share goes in each layer, and at least one unit stays.
     Before the recovery the smaller network is compared on random inputs with the large one whose
     pruned units are silenced; unless both answer alike, the step fails. Units behind a group
-    normalisation go by whole groups. Layer normalisation, attention and unknown layers are refused.
+    normalisation go by whole groups; of a residual block only the inner channels go, because what it
+    adds to must keep its width. Layer normalisation, attention and unknown layers are refused.
 
     Attributes:
         share: How many of each layer's units go; 0 leaves the model as it is.
