@@ -11,12 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.toy_run import toy_run
 from fivefold.core.errors import BadInput, Damaged
 from fivefold.core.evidence import Evidence, Finding, Missing
 from fivefold.core.fingerprint import of_state
 from fivefold.core.jsonfile import from_json
 from fivefold.deploy import Bundle, load_bundle, verify_bundle, write_bundle
 from fivefold.deploy.seal import MANIFEST, SIGNATURE, seal
+from fivefold.recipe.stage import Run
 from fivefold.security import make_keys
 from fivefold.security.sign import read_public_key
 
@@ -25,6 +27,18 @@ NAMES = [
     "MODEL_CARD.md", "bundle.json", "evidence.json", "lineage.json", "manifest.json", "model.json",
     "model.safetensors", "policy.json", "recipe.toml", "signature.json",
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("keys") / "mine.pem"
+    make_keys(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(table, untrained, trained) -> Run:
+    return toy_run(table, untrained, trained)
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ def test_agreement_of_numbers():
 
 
 def test_numbers_can_be_stolen(trained_numbers, numbers):
-    found = measured(replace(QUICK, n_queries=400, epochs=60), trained_numbers, numbers.splits)
+    found = measured(replace(QUICK, n_queries=400, epochs=30), trained_numbers, numbers.splits)
     assert found.floor is not None
     assert found.value > found.floor + 0.1
 

@@ -66,9 +66,10 @@ def _swap(part: Path, folder: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make every file below `folder` survive a power cut."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    sync_folder(folder)
+    """Make every file and folder below `folder` survive a power cut."""
+    for path in (*folder.rglob("*"), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -53,7 +53,7 @@ class Extraction(Probe):
     axis: ClassVar[Axis] = Axis.SECURITY
     n_queries: Count = 1000
     student: Architecture = MLP(hidden=(64, 64))
-    epochs: Count = 30
+    epochs: Count = 15
     queries: Literal["near", "uniform"] = "near"
     answers: Literal["logits", "labels"] = "logits"
     optimizer: Optimizer = AdamW(lr=3e-3)

@@ -1,28 +1,18 @@
-"""A run with one trained stage, as the runner would leave it, and its bundle."""
+"""A run with one trained stage, as the runner would leave it."""
 
 from pathlib import Path
 
-import pytest
-
 from fivefold.core.codec import encode
 from fivefold.core.cost import Cost
+from fivefold.core.data import Dataset
 from fivefold.core.evidence import Axis, Evidence, Missing
 from fivefold.core.text import text
 from fivefold.learning import Finetune
 from fivefold.models import TorchModel
 from fivefold.recipe.stage import START, DataCard, Run, Stage
-from fivefold.security import make_keys
 
 
-@pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("keys") / "mine.pem"
-    make_keys(made)
-    return made
-
-
-@pytest.fixture(scope="session")
-def run(table, untrained: TorchModel, trained: TorchModel) -> Run:
+def toy_run(table: Dataset, untrained: TorchModel, trained: TorchModel) -> Run:
     found = Evidence(
         axis=Axis.PRIVACY,
         name="epsilon",
