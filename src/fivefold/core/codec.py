@@ -177,7 +177,8 @@ def _checked(value: Any, hint: Any, where: str, plugins: tuple[str, ...]) -> Any
     """Return `value` as `hint` wants it: nested tables built, lists as tuples, types checked."""
     shaped = _shaped(value, hint, where, plugins)
     try:
-        return TypeAdapter(hint, config=_FREE).validate_python(shaped, strict=True)
+        config = None if is_dataclass(hint) else _FREE  # pydantic refuses one for a dataclass
+        return TypeAdapter(hint, config=config).validate_python(shaped, strict=True)
     except ValidationError as error:
         raise _wrong_type(error.errors()[0], value, where) from error
 
