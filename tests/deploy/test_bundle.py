@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import toyrecipe
 from deploy.toy_run import toy_run
 from fivefold.core.errors import BadInput, Damaged
 from fivefold.core.evidence import Evidence, Finding, Missing
@@ -18,7 +20,9 @@ from fivefold.core.fingerprint import of_state
 from fivefold.core.jsonfile import from_json
 from fivefold.deploy import Bundle, load_bundle, verify_bundle, write_bundle
 from fivefold.deploy.seal import MANIFEST, SIGNATURE, seal
-from fivefold.recipe.stage import Run
+from fivefold.models import load_model
+from fivefold.recipe import Run, read_run, recipe_from
+from fivefold.recipe import run as carry_out
 from fivefold.security import make_keys
 from fivefold.security.sign import read_public_key
 
@@ -36,8 +40,8 @@ def key(tmp_path_factory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def run(table, untrained, trained) -> Run:
+@pytest.fixture(scope="module", name="run")
+def toy(table, untrained, trained) -> Run:
     return toy_run(table, untrained, trained)
 
 
@@ -328,3 +332,16 @@ def test_the_same_stage_makes_the_same_bytes(run, trained, unsigned, tmp_path):
     assert {n: (again.folder / n).read_bytes() for n in again.files} == {
         n: (unsigned / n).read_bytes() for n in again.files
     }
+
+
+def test_a_stage_of_a_real_run_ships_and_comes_back(tmp_path, key):
+    carry_out(recipe_from(toyrecipe.table()), tmp_path / "runs")
+    done = read_run(tmp_path / "runs" / "toy")
+    kept = load_model(done.folder / "stages" / "01-plain")
+    write_bundle(done, "plain", kept, tmp_path / "bundle", key=key)
+    model, bundle = load_bundle(tmp_path / "bundle", public(key))
+    assert bundle.about.data == done.data
+    assert model.lineage == done.stage("plain").lineage
+    assert of_state(model.net.state_dict()) == of_state(kept.net.state_dict())
+    again = recipe_from(tomllib.loads((tmp_path / "bundle" / "recipe.toml").read_text()))
+    assert again == recipe_from(toyrecipe.table())
