@@ -11,7 +11,7 @@ from fivefold.core.fingerprint import of_state
 from fivefold.core.task import Task
 from fivefold.efficiency import Distill
 from fivefold.learning import Finetune
-from fivefold.models import MLP, TorchModel, fresh
+from fivefold.models import MLP, ConvNet, SklearnModel, TorchModel, fresh
 from fivefold.training.optimizer import AdamW
 
 
@@ -84,6 +84,22 @@ def test_a_black_box_becomes_a_network(table):
     student = Distill()(box, table.splits.seen, rng=seeded())
     assert student.architecture == MLP(hidden=(32, 32))
     assert agreement(student, box, table.splits.test.x) > 0.9
+
+
+def test_a_forest_becomes_a_network(table):
+    from sklearn.ensemble import RandomForestClassifier
+
+    train = table.splits.seen.train
+    forest = RandomForestClassifier(20, random_state=0).fit(train.x.numpy(), train.y.numpy())
+    model = SklearnModel(estimator=forest, task=table.task, schema=table.schema)
+    student = Distill()(model, table.splits.seen, rng=seeded())
+    assert agreement(student, model, table.splits.test.x) > 0.85
+
+
+def test_images_get_a_convolutional_student(images):
+    teacher = fresh(ConvNet(width=4, hidden=8), images, seeded())
+    student = Distill(epochs=1)(teacher, images.splits.seen, rng=seeded())
+    assert student.architecture == ConvNet(width=2, hidden=4)
 
 
 def test_the_teacher_is_asked_once_per_row(table):

@@ -16,7 +16,7 @@ from fivefold.efficiency import Prune
 from fivefold.efficiency.link import links
 from fivefold.efficiency.prune import random_inputs
 from fivefold.efficiency.shrink import importance, kept, mask, pruned, shrink, verify
-from fivefold.models import MLP, TorchModel
+from fivefold.models import MLP, ConvNet, ResNet, TorchModel, fresh, load_model, save_model
 from fivefold.models.int8 import Int8Linear
 from fivefold.models.residual import Residual
 
@@ -204,6 +204,30 @@ def test_the_architecture_tells_the_new_widths(trained, table):
     assert small.architecture == MLP(hidden=(12,))
     again = small.architecture.build(small.schema, small.task, seeded())
     again.load_state_dict(small.net.state_dict())
+
+
+def test_a_residual_network_keeps_its_architecture_and_comes_back(images, tmp_path):
+    """Inner channels are not told by its one width; the file tells them."""
+    start = fresh(ResNet(width=8, blocks=(1, 1)), images, seeded())
+    small = Prune(share=0.5, epochs=1)(start, images.splits.seen, rng=seeded())
+    assert isinstance(small, TorchModel)
+    assert small.architecture == start.architecture
+    assert numel(small.net) < numel(start.net)
+    save_model(small, tmp_path)
+    x = images.splits.test.x
+    assert torch.equal(load_model(tmp_path).predict(x), small.predict(x))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_convolutional_network_becomes_a_narrower_one_where_its_width_can_tell(share, images):
+    start = fresh(ConvNet(width=8, hidden=16), images, seeded())
+    small = Prune(share=share, epochs=0)(start, images.splits.seen, rng=seeded())
+    assert isinstance(small, TorchModel)
+    widths = [link.width for link in links(small.net)]
+    assert widths == ([6, 12, 23, 12] if share == 0.3 else [4, 8, 16, 8])
+    assert small.architecture == (
+        ConvNet(width=4, hidden=8) if share == 0.5 else start.architecture
+    )
 
 
 def test_only_recovery_reads_data():

@@ -10,7 +10,7 @@ from fivefold.core.limits import Count, Positive, Share
 from fivefold.core.model import Architecture, HasArchitecture, HasNet, Model
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
-from fivefold.efficiency.width import half_as_wide
+from fivefold.efficiency.width import narrower
 from fivefold.models import MLP, TorchModel
 from fivefold.models.torch import device_of
 from fivefold.training.distillation import numbered, remembered
@@ -70,7 +70,7 @@ class Distill(Step):
 
 def _smaller(model: Model) -> Architecture:
     if isinstance(model, HasArchitecture):
-        return half_as_wide(model.architecture)
+        return narrower(model.architecture, 0.5)
     return MLP(hidden=(32, 32))
 
 

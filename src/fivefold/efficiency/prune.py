@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from fivefold.core.data import Seen, shuffled
+from fivefold.core.errors import BadInput
 from fivefold.core.limits import Count, Natural, Share
 from fivefold.core.lineage import Claim
 from fivefold.core.loss import loss_of
@@ -14,9 +15,8 @@ from fivefold.core.model import HasNet, Model, with_net
 from fivefold.core.randomness import spawn
 from fivefold.core.schema import Column, Schema
 from fivefold.core.step import Step
-from fivefold.efficiency.link import links
 from fivefold.efficiency.shrink import pruned
-from fivefold.efficiency.width import rewidened
+from fivefold.efficiency.width import narrower
 from fivefold.models import TorchModel
 from fivefold.models.torch import device_of
 from fivefold.training.fit import fit
@@ -66,7 +66,7 @@ class Prune(Step):
         if self._recovers:
             batches = shuffled(seen.train, self.size, self.epochs, rng)
             fit(net, batches, loss_of(model.task), optimizer=self.optimizer)
-        return _described(model, model.with_net(net))
+        return _described(model.with_net(net), self.share)
 
     @property
     def _recovers(self) -> bool:
@@ -88,9 +88,18 @@ def _values(column: Column, n: int, rng: Generator) -> Float[Tensor, " batch"]:
     return drawn.clamp(low, torch.inf if column.high is None else column.high)
 
 
-def _described(before: HasNet, after: HasNet) -> HasNet:
-    """Let the architecture tell the new widths, so that others like it are built as small."""
-    if not (isinstance(before, TorchModel) and isinstance(after, TorchModel)):
-        return after
-    old, new = (tuple(link.width for link in links(m.net)) for m in (before, after))
-    return replace(after, architecture=rewidened(before.architecture, old, new))
+def _described(model: HasNet, share: float) -> HasNet:
+    """Let the architecture tell the new widths if it can, so that others like it are built as small."""
+    if not isinstance(model, TorchModel):
+        return model
+    try:
+        told = narrower(model.architecture, share)
+        twin = told.build(model.schema, model.task, Generator())
+    except (BadInput, ValueError):  # it has no width, or not every width
+        return model
+    is_twin = _shapes(twin) == _shapes(model.net)
+    return replace(model, architecture=told) if is_twin else model
+
+
+def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fivefold.core.errors import FivefoldError
 from fivefold.efficiency.link import Link, Norm, Weighted, links
+from fivefold.efficiency.width import remaining
 
 TOLERANCE = 1e-5  # times the size of the outputs; what rounding in another order may cost
 
@@ -28,8 +29,8 @@ def importance(link: Link) -> Float[Tensor, " unit"]:
 def kept(link: Link, share: float) -> Int64[Tensor, " kept"]:
     """Return the units that stay when `share` of them goes, least important first; at least one."""
     groups = importance(link).view(-1, link.together).norm(dim=1)
-    n = len(groups) - min(int(share * len(groups)), len(groups) - 1)
-    chosen = groups.argsort(descending=True, stable=True)[:n].sort().values
+    order = groups.argsort(descending=True, stable=True)
+    chosen = order[: remaining(len(groups), share)].sort().values
     return _spread(chosen, link.width // len(groups))
 
 

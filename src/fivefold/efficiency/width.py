@@ -9,8 +9,13 @@ from fivefold.core.model import Architecture
 NAMES = ("hidden", "width", "widths", "channels")  # what architectures call their widths
 
 
-def half_as_wide(architecture: Architecture) -> Architecture:
-    """Return `architecture` with half of the units or channels in each layer, at least one.
+def remaining(n: int, share: float) -> int:
+    """Return how many of `n` are left when `share` of them goes, rounded up; at least one."""
+    return n - min(int(share * n), n - 1)
+
+
+def narrower(architecture: Architecture, share: float) -> Architecture:
+    """Return `architecture` without `share` of the units or channels in each layer.
 
     Raises:
         BadInput: It has no field that says how wide it is.
@@ -22,15 +27,7 @@ def half_as_wide(architecture: Architecture) -> Architecture:
             mend='Name the student: student = {{ use = "models.MLP", hidden = [32, 32] }}.',
             architecture=type(architecture).__name__,
         )
-    return _replaced(architecture, {name: _halved(width) for name, width in found.items()})
-
-
-def rewidened(
-    architecture: Architecture, before: tuple[int, ...], after: tuple[int, ...]
-) -> Architecture:
-    """Return `architecture` with the widths `after` where it says `before`, else as it is."""
-    same = {name: after for name, width in _widths(architecture).items() if width == before}
-    return _replaced(architecture, same)
+    return _replaced(architecture, {name: _less(w, share) for name, w in found.items()})
 
 
 def _widths(architecture: Architecture) -> dict[str, int | tuple[int, ...]]:
@@ -39,11 +36,11 @@ def _widths(architecture: Architecture) -> dict[str, int | tuple[int, ...]]:
     return {f.name: getattr(architecture, f.name) for f in fields(architecture) if f.name in NAMES}
 
 
-def _halved(width: int | tuple[int, ...]) -> int | tuple[int, ...]:
+def _less(width: int | tuple[int, ...], share: float) -> int | tuple[int, ...]:
     if isinstance(width, int):
-        return max(1, width // 2)
-    return tuple(max(1, w // 2) for w in width)
+        return remaining(width, share)
+    return tuple(remaining(w, share) for w in width)
 
 
 def _replaced(architecture: Any, changes: dict[str, Any]) -> Architecture:
-    return replace(architecture, **changes) if changes else architecture
+    return replace(architecture, **changes)
