@@ -1,7 +1,24 @@
 """Things that predict, and how they are saved."""
 
+from fivefold.models.callable import CallableModel, import_function
+from fivefold.models.convnet import ConvNet
+from fivefold.models.int8 import Int8Linear
 from fivefold.models.mlp import MLP
+from fivefold.models.resnet import ResNet
 from fivefold.models.save import load_model, save_model
+from fivefold.models.sklearn import SklearnModel
 from fivefold.models.torch import TorchModel, fresh
 
-__all__ = ["MLP", "TorchModel", "fresh", "load_model", "save_model"]
+__all__ = [
+    "MLP",
+    "CallableModel",
+    "ConvNet",
+    "Int8Linear",
+    "ResNet",
+    "SklearnModel",
+    "TorchModel",
+    "fresh",
+    "import_function",
+    "load_model",
+    "save_model",
+]
