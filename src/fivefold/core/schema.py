@@ -142,7 +142,7 @@ def _grouping(column: Column, values: Float[Tensor, " batch"]) -> Grouping:
         index, labels = values.nan_to_num(-1).long(), column.categories
     else:
         cuts = [-torch.inf, *column.cuts, torch.inf]
-        index = torch.bucketize(values, torch.tensor(column.cuts), right=True)
+        index = torch.bucketize(values.contiguous(), torch.tensor(column.cuts), right=True)
         labels = tuple(f"{a:g} to {b:g}" for a, b in pairwise(cuts))
     return Grouping(column.name, labels, index.masked_fill(unknown, -1))
 

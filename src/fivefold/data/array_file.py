@@ -1,6 +1,8 @@
 """Images in an `.npz` file of NumPy, read without running anything in it."""
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,10 @@ from fivefold.data.column import MOST_CATEGORIES
 from fivefold.data.parse import in_order
 from fivefold.data.text_file import MOST_BYTES, check_file
 
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError),
+    *(ValueError, RuntimeError, OverflowError, MemoryError),
+)
 X, Y = ("x", "images"), ("y", "labels")
 
 
@@ -61,8 +67,8 @@ def _named(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as found:
             keys = [_key(found.files, names, path) for names in (X, Y)]
             return found[keys[0]], found[keys[1]]
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        is_object = "pickle" in str(error)
+    except UNREADABLE as error:
+        is_object = "Object arrays" in str(error)
         raise BadInput(
             "This file holds Python objects, which may run code."
             if is_object

@@ -1,7 +1,5 @@
 """Checked examples and their rows, put together as a data set."""
 
-from dataclasses import asdict
-
 from torch import Tensor
 
 from fivefold.core.data import Batch, Dataset, Seen, Splits
@@ -57,4 +55,5 @@ def assemble(
 def fingerprint(splits: Splits, schema: Schema, task: Task) -> str:
     """Return a hash of all examples in their order and splits, of the schema and of the task."""
     parts = (splits.seen.train, splits.seen.valid, splits.test)
-    return of_json([asdict(schema), asdict(task), *map(of_batch, parts)])
+    columns = [vars(column) for column in schema.columns]
+    return of_json([columns, schema.shape, vars(task), *map(of_batch, parts)])

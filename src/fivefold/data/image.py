@@ -1,5 +1,6 @@
 """Images from a folder or an array file."""
 
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Color = Literal["auto", "grey", "rgb"]
+UNREADABLE = (OSError, EOFError, ValueError, IndexError, SyntaxError, struct.error)
 ENDINGS = (".png", ".jpg", ".jpeg")
 
 
@@ -175,7 +177,7 @@ def _header(path: Path) -> "Image":
             warnings.simplefilter("error")
             with Image.open(path, formats=("PNG", "JPEG")) as image:
                 return image
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
+    except (*UNREADABLE, Image.DecompressionBombError, Warning) as error:
         raise _damaged(path, error) from error
 
 
@@ -198,7 +200,7 @@ def _pixels(path: Path, is_grey: bool, size: tuple[int, int], first: Path) -> np
                 deep = np.asarray(image, dtype=np.float32)[None] / 65535
                 return deep if is_grey else deep.repeat(3, axis=0)
             shown = np.asarray(image.convert("L" if is_grey else "RGB"), dtype=np.float32) / 255
-    except (OSError, ValueError, SyntaxError) as error:
+    except UNREADABLE as error:
         raise _damaged(path, error) from error
     return shown[None] if is_grey else np.moveaxis(shown, 2, 0)
 

@@ -51,7 +51,7 @@ def settle(x: Tensor, y: Tensor, rows: Rows, policy: Policy, place: str) -> Sett
 
 def identities(x: Tensor) -> np.ndarray:
     """Return one whole number per example, equal where inputs are equal (missing equals missing)."""
-    flat = (x.flatten(1) + 0.0).nan_to_num(torch.nan).numpy()  # -0.0 becomes 0.0
+    flat = (x.flatten(1) + 0.0).numpy()  # -0.0 becomes 0.0
     flat[np.isnan(flat)] = np.nan  # one bit pattern for every NaN
     names: dict[bytes, int] = {}
     return np.array([names.setdefault(_digest(row), len(names)) for row in flat])

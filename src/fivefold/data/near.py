@@ -44,7 +44,7 @@ def has_near(
     """
     widest = int(known.std(dim=0, correction=0).argmax())
     options = [
-        _neighbours(asked.double().mean(dim=1), known.double().mean(dim=1), close),
+        _neighbours(_mean(asked), _mean(known), close),
         _neighbours(asked[:, widest], known[:, widest], close),
     ]
     order, first, count = min(options, key=lambda o: int(o.number.sum()))
@@ -75,6 +75,10 @@ def _neighbours(asked: Tensor, known: Tensor, close: float) -> _Neighbours:
     first = torch.searchsorted(key, asked.double() - slack)
     last = torch.searchsorted(key, asked.double() + slack, right=True)
     return _Neighbours(order, first, last - first)
+
+
+def _mean(rows: Tensor) -> Tensor:
+    return rows.mean(dim=1, dtype=torch.float64)
 
 
 def _pairs(first: Tensor, count: Tensor, block: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -151,7 +151,7 @@ def _checked(found: Numbers, kind: Kind | None, raw: Raw, name: str) -> Numbers:
 
 
 def _array(series: "pl.Series") -> np.ndarray:
-    return series.fill_null(float("nan")).to_numpy().astype(np.float64)
+    return series.to_numpy().astype(np.float64)  # null becomes NaN
 
 
 def _null() -> "pl.Null":

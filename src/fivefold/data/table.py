@@ -16,7 +16,7 @@ from fivefold.core.errors import BadInput
 from fivefold.core.schema import Schema
 from fivefold.core.text import Text, text
 from fivefold.data.assemble import assemble, check_classes, default_split
-from fivefold.data.column import ColumnSpec, describe
+from fivefold.data.column import ColumnSpec, Described, describe
 from fivefold.data.leak import Policy, settle
 from fivefold.data.parse import MISSING, Numbers, Words, parse
 from fivefold.data.raw import Raw, frame_raw
@@ -93,7 +93,7 @@ class Table:
         split = self.split or default_split(target.task)
         names = self._inputs(raw, split.reads)
         parsed = {n: parse(raw, n, self._spec(n).wanted, self.missing) for n in names}
-        rows = split.rows(_examples(raw, target, split.reads), rng)
+        rows = split.rows(self._examples(raw, target, split.reads), rng)
         check_classes(target.y, target.task, rows, raw.place(None, self.target))
         assigned = rows.train.numpy()
         rows, leaks = settle(_coded(parsed), target.y, rows, self.leaks, raw.origin)
@@ -150,21 +150,30 @@ class Table:
                 )
         return names
 
+    def _examples(self, raw: Raw, target: Target, read: str) -> Examples:
+        """Return what the split may know."""
+        y = target.y if target.task.is_classification else None
+        values = raw.frame[read].to_list() if read else []
+        told = [v.strip() if isinstance(v, str) else v for v in values]
+        key = tuple(None if v in self.missing else v for v in told)
+        place = partial(raw.place, column=read or self.target)
+        return Examples(raw.frame.height, y, target.task.classes, key, place)
+
     def _described(
         self, raw: Raw, parsed: Parsed, train: np.ndarray, assigned: np.ndarray
     ) -> "Inputs":
         """Return the inputs. Names of categories may come from copies that were taken out of train."""
-        x = torch.empty(raw.frame.height, len(parsed))
-        columns, notes = [], []
-        for i, (name, found) in enumerate(parsed.items()):
+        made: list[Described] = []
+        for name, found in parsed.items():
             place = partial(raw.place, column=name)
             rows = assigned if isinstance(found, Words) else train
-            column, values, said = describe(name, self._spec(name), found, rows, place)
-            x[:, i] = torch.from_numpy(values)
-            columns.append(column)
-            notes += said
-        schema = Schema(columns=tuple(columns), shape=(len(columns),))
-        return Inputs(x, schema, (*notes, *_collapsed(x, parsed)))
+            made.append(describe(name, self._spec(name), found, rows, place))
+        x = _stacked([one.values for one in made])
+        columns = tuple(one.column for one in made)
+        notes = tuple(note for one in made for note in one.notes)
+        return Inputs(
+            x, Schema(columns=columns, shape=(len(columns),)), (*notes, *_collapsed(x, parsed))
+        )
 
 
 class Inputs(NamedTuple):
@@ -207,29 +216,20 @@ def from_frame(
     return table.of(frame, rng)
 
 
-def _examples(raw: Raw, target: Target, read: str) -> Examples:
-    """Return what the split may know."""
-    y = target.y if target.task.is_classification else None
-    key = tuple(raw.frame[read].to_list()) if read else ()
-    return Examples(
-        raw.frame.height,
-        y,
-        target.task.classes,
-        key,
-        partial(raw.place, column=read or target.task.target),
-    )
-
-
 def _coded(parsed: Parsed) -> Tensor:
     """Return inputs with categories numbered in any way: enough to tell copies."""
-    n = len(next(iter(parsed.values())).values)
-    x = torch.empty(n, len(parsed))
-    for i, found in enumerate(parsed.values()):
-        values = found.values
-        if not isinstance(values, np.ndarray):
-            values = values.rank("dense").fill_null(0).to_numpy().astype(np.float64)
-        x[:, i] = torch.from_numpy(values)
-    return x
+    return _stacked([_codes(found) for found in parsed.values()])
+
+
+def _codes(found: Numbers | Words) -> np.ndarray:
+    if isinstance(found, Numbers):
+        return found.values
+    return found.values.rank("dense").fill_null(0).to_numpy().astype(np.float64)
+
+
+def _stacked(columns: list[np.ndarray]) -> Tensor:
+    """Return columns as one float32 table."""
+    return torch.from_numpy(np.ascontiguousarray(np.stack(columns).T, dtype=np.float32))
 
 
 def _collapsed(x: Tensor, parsed: Parsed) -> list[Text]:
