@@ -88,7 +88,7 @@ class Blind(Probe):
     axis: ClassVar[Axis] = Axis.SECURITY
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
-        raise NotMeasurable("nothing to see in {what}", what="the dark")
+        raise NotMeasurable("nothing to see in {place}", place="the dark")
 
 
 @dataclass(frozen=True, kw_only=True)

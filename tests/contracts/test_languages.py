@@ -1,6 +1,7 @@
 """Every sentence for people exists in English and Chinese, and no translation is left over."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -53,3 +54,11 @@ def test_every_sentence_has_its_chinese():
 
 def test_both_languages_state_the_same_facts():
     assert [e for e, z in chinese().items() if names(e) != names(z)] == []
+
+
+def test_no_sentence_is_translated_in_two_ways():
+    seen: dict[str, set[str]] = {}
+    for path in HOME.glob("**/zh.toml"):
+        for english, words in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            seen.setdefault(english, set()).add(words)
+    assert {e: w for e, w in seen.items() if len(w) > 1} == {}

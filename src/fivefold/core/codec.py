@@ -47,17 +47,17 @@ def decode(table: Any, kind: type[T], *, where: str = "", plugins: tuple[str, ..
     if not (isinstance(table, Mapping) and isinstance(table.get("use"), str)):
         raise BadRecipe(
             "A table with a `use` key is needed here.",
-            where=where,
+            where=_inside(where, "use") if isinstance(table, Mapping) else where,
             mend='Write it like {example}, see "fivefold list".',
             example='use = "learning.Finetune"',
         )
-    cls = import_class(str(table["use"]), where=where, plugins=plugins)
+    cls = import_class(str(table["use"]), where=_inside(where, "use"), plugins=plugins)
     values = {str(k): v for k, v in table.items() if k != "use"}
     made = construct(cls, values, where=where, plugins=plugins)
     if not isinstance(made, kind):
         raise BadRecipe(
             "{name} is not a {kind}.",
-            where=where,
+            where=_inside(where, "use"),
             mend='See "fivefold list" for what can stand here.',
             name=str(table["use"]),
             kind=kind.__name__,

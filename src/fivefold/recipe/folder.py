@@ -85,9 +85,9 @@ class StageFolder(NamedTuple):
         write_atomic(self.path / "stage.json", _sealed(made))
         return made
 
-    def model(self) -> TorchModel:
+    def model(self, plugins: tuple[str, ...] = ()) -> TorchModel:
         """Return the model that was kept."""
-        return load_model(self.path)
+        return load_model(self.path, plugins=plugins)
 
     def model_hash(self) -> str:
         """Return a hash of the files of the model as they are now."""

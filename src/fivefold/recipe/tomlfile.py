@@ -93,6 +93,8 @@ def line_of(text: str, inner: str) -> int:
             here = [*header, *found[1].replace('"', "").split(".")]
         else:
             continue
-        if len(here) > depth and wanted[: len(here)] == here:
-            best, depth = number, len(here)
+        shared = min(len(here), len(wanted))
+        is_array = here is header and here[-1] == "[0]" and here[:-1] == wanted
+        if shared > depth and (wanted[: len(here)] == here or is_array):
+            best, depth = number, shared
     return best

@@ -1,9 +1,9 @@
 """The tree of a recipe, stage by stage: make the model or find it made, then ask the probes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Generator
@@ -18,11 +18,12 @@ from fivefold.core.lineage import Record, claim_of
 from fivefold.core.model import HasNet, Model
 from fivefold.core.step import Step
 from fivefold.models import fresh
-from fivefold.recipe.folder import Made, Measured, RunFolder
+from fivefold.recipe.folder import Made, Measured, RunFolder, StageFolder
 from fivefold.recipe.key import key_of, seed_of
 from fivefold.recipe.measure import measure, total
 from fivefold.recipe.recipe import Recipe
 from fivefold.recipe.stage import START, Stage
+from fivefold.training import checkpoint
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
@@ -33,6 +34,17 @@ class Node(NamedTuple):
     stage: Stage
     model_hash: str
     load: Callable[[], Model]
+
+
+class Todo(NamedTuple):
+    """What makes a stage, and what that depends on."""
+
+    name: str
+    parent: str
+    step: Mapping[str, Any]
+    key: str
+    seed: int
+    make: Callable[[Generator], Model]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,39 +80,32 @@ class Walk:
         architecture, seed = self.recipe.model, seed_of(self.recipe.seed, START)
         key = key_of(model=encode(architecture), data=self.data.fingerprint, seed=seed)
 
-        def make() -> Model:
-            return self._placed(fresh(architecture, self.data, Generator().manual_seed(seed)))
+        def make(rng: Generator) -> Model:
+            return self._placed(fresh(architecture, self.data, rng))
 
-        return self._node(0, START, "", {}, key, make)
+        return self._node(0, Todo(START, "", {}, key, seed, make))
 
     def _step(self, index: int, name: str, step: Step, parent: Node) -> Node:
         seed, table = seed_of(self.recipe.seed, name), encode(step)
         key = key_of(step=table, parent=parent.model_hash, data=self.data.fingerprint, seed=seed)
 
-        def make() -> Model:
-            return apply(
-                step, name, parent.load(), self.data.splits.seen, Generator().manual_seed(seed)
-            )
+        def make(rng: Generator) -> Model:
+            return apply(step, name, parent.load(), self.data.splits.seen, rng)
 
-        return self._node(index, name, parent.stage.name, table, key, make)
+        return self._node(index, Todo(name, parent.stage.name, table, key, seed, make))
 
-    def _node(
-        self,
-        index: int,
-        name: str,
-        parent: str,
-        step: dict[str, object],
-        key: str,
-        make: Callable[[], Model],
-    ) -> Node:
-        folder = self.folder.stage(index, name)
-        made = None if name in self.force else folder.made(key)
-        was_cached, load = made is not None, cache(lambda: self._placed(folder.model()))
+    def _node(self, index: int, todo: Todo) -> Node:
+        """Return the stage, made now or found made."""
+        folder = self.folder.stage(index, todo.name)
+        made = None if todo.name in self.force else folder.made(todo.key)
+        was_cached, load = (
+            made is not None,
+            cache(lambda: self._placed(folder.model(self.recipe.plugins))),
+        )
         if made is None:
-            with measured() as cost:
-                model = make()
-            made, load = folder.keep(key, model, cost), lambda: model
-        return Node(_stage(name, parent, step, made, was_cached), made.model_hash, load)
+            made, model = _make(folder, todo)
+            load = cache(lambda: model)
+        return Node(_stage(todo, made, was_cached), made.model_hash, load)
 
     def _measured(self, node: Node, parent: Node | None, index: int) -> Node:
         """Return the node with what its probes and comparisons found."""
@@ -152,11 +157,20 @@ def _emptied(seen: Seen) -> Seen:
     )
 
 
-def _stage(name: str, parent: str, step: dict[str, object], made: Made, was_cached: bool) -> Stage:
+def _make(folder: StageFolder, todo: Todo) -> tuple[Made, Model]:
+    """Carry a step out and keep what it made; one that was interrupted goes on where it was."""
+    rng = Generator().manual_seed(todo.seed)
+    with checkpoint.keeping(folder.path / "unfinished", rng, key=todo.key):
+        with measured() as cost:
+            model = todo.make(rng)
+        return folder.keep(todo.key, model, cost), model
+
+
+def _stage(todo: Todo, made: Made, was_cached: bool) -> Stage:
     return Stage(
-        name=name,
-        parent=parent,
-        step=step,
+        name=todo.name,
+        parent=todo.parent,
+        step=todo.step,
         lineage=made.lineage,
         findings=(),
         changes=(),

@@ -1,12 +1,6 @@
 """A small recipe that a test may change."""
 
-from pathlib import Path
 from typing import Any
-
-import pytest
-
-import toy
-from fivefold.recipe import Recipe, recipe_from
 
 
 def table(**changes: Any) -> dict[str, Any]:
@@ -18,21 +12,10 @@ def table(**changes: Any) -> dict[str, Any]:
         "data": {"use": "toy:Points"},
         "model": {"use": "models.MLP", "hidden": [8]},
         "steps": [
-            {"name": "plain", "use": "learning.Finetune", "epochs": 3},
+            {"name": "plain", "use": "learning.Finetune", "epochs": 30},
             {"name": "lazy", "use": "toy:Sleepy", "tag": "lazy"},
             {"name": "other", "after": "start", "use": "toy:Sleepy", "tag": "other"},
         ],
         "probes": [{"use": "learning.Accuracy"}, {"use": "toy:Counter"}, {"use": "toy:Blind"}],
         "comparisons": [{"use": "toy:Same"}],
     } | changes
-
-
-@pytest.fixture
-def recipe() -> Recipe:
-    toy.CALLS.clear()
-    return recipe_from(table())
-
-
-@pytest.fixture
-def workdir(tmp_path: Path) -> Path:
-    return tmp_path / "runs"

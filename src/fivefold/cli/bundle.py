@@ -1,0 +1,67 @@
+"""Pack a stage for shipping, and check what was packed."""
+
+from pathlib import Path
+
+from fivefold.cli.report import stage_of
+from fivefold.cli.voice import Voice
+from fivefold.deploy import Bundle, verify_bundle, write_bundle
+from fivefold.models import load_model
+from fivefold.recipe import Run, read_run
+from fivefold.report import judge, model_card, policy_from
+from fivefold.security import make_keys
+
+
+def bundle(
+    folder: Path, out: Path | None, stage: str, key: Path | None, overwrite: bool, voice: Voice
+) -> None:
+    """Write the bundle of one stage; a private key that does not exist is made."""
+    run = read_run(folder)
+    name = stage_of(run, stage)
+    made = pack(run, name, out or folder / f"{run.name}-{name}.bundle", key, overwrite, voice)
+    voice.give(_told(made))
+
+
+def pack(
+    run: Run, stage: str, out: Path, key: Path | None, overwrite: bool, voice: Voice
+) -> Bundle:
+    """Write a bundle and say what it is."""
+    if key and not key.exists():
+        public = make_keys(key)
+        voice.say(
+            "Made a key pair: keep {private} secret, give {public} away.",
+            private=str(key),
+            public=str(public),
+        )
+    index = [s.name for s in run.stages].index(stage)
+    model = load_model(run.folder / "stages" / f"{index:02d}-{stage}")
+    verdict = judge(run, policy_from(run.recipe["policy"])) if run.recipe["policy"] else None
+    made = write_bundle(
+        run, stage, model, out, key=key, card=model_card(run, stage),
+        verdict=verdict.to_dict() if verdict else None, overwrite=overwrite,
+    )  # fmt: skip
+    voice.say("Bundle: {path}", path=str(out))
+    return made
+
+
+def verify(folder: Path, key: Path | None, voice: Voice) -> Bundle:
+    """Check a bundle and say what may be believed of it."""
+    found = verify_bundle(folder, public_key=key)
+    voice.give(_told(found))
+    if not found.is_signed:
+        voice.say("Intact, but unsigned: anybody could have made it.")
+    elif key is None:
+        voice.say(
+            "Intact and signed by {key}; give --key to demand a certain signer.", key=found.signer
+        )
+    else:
+        voice.say("Intact, and signed by the given key.")
+    return found
+
+
+def _told(bundle: Bundle) -> dict[str, object]:
+    return {
+        "path": str(bundle.folder),
+        "stage": bundle.stage,
+        "signed": bundle.is_signed,
+        "signer": bundle.signer,
+    }

@@ -1,0 +1,48 @@
+"""Write what a run found: page, numbers or model card."""
+
+from pathlib import Path
+
+from fivefold.cli.voice import Voice
+from fivefold.core.atomic import write_atomic
+from fivefold.core.errors import BadInput
+from fivefold.core.jsonfile import to_json
+from fivefold.recipe import Run, read_run
+from fivefold.report import judge, matrix, model_card, page, policy_from
+
+
+def report(folder: Path, out: Path | None, kind: str, stage: str, voice: Voice) -> None:
+    """Write the report of the run in `folder` and say where it is."""
+    run = read_run(folder)
+    stage = stage_of(run, stage)
+    name = {"html": "report.html", "json": "report.json", "card": "MODEL_CARD.md"}[kind]
+    path = out or folder / (name if voice.language == "en" or kind != "html" else "report.zh.html")
+    write_atomic(path, _content(run, kind, stage, voice))
+    voice.give({"path": str(path)})
+    voice.say("Report: {path}", path=str(path))
+
+
+def stage_of(run: Run, name: str) -> str:
+    """Return `name`, or the last stage if it is empty.
+
+    Raises:
+        BadInput: The run has no such stage.
+    """
+    known = [s.name for s in run.stages]
+    if name and name not in known:
+        raise BadInput(
+            "The run has no stage called {name}.",
+            where=str(run.folder),
+            mend="It has: {known}.",
+            name=name,
+            known=", ".join(known),
+        )
+    return name or known[-1]
+
+
+def _content(run: Run, kind: str, stage: str, voice: Voice) -> str:
+    if kind == "json":
+        return to_json({"run": run, "matrix": matrix(run).to_rows()})
+    if kind == "card":
+        return model_card(run, stage)
+    verdict = judge(run, policy_from(run.recipe["policy"])) if run.recipe["policy"] else None
+    return page(run, voice.language, verdict)
