@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from fivefold.core.data import Inputs, as_tensor
+from fivefold.core.data import Batch, Inputs, Seen, Splits, as_tensor
 from fivefold.core.lineage import Lineage
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
@@ -67,3 +67,10 @@ def random_game(n: int, seed: int) -> Callable[[Tensor], Tensor]:
     outer = torch.randn(16, generator=rng, dtype=torch.float64)
     line = torch.randn(n, generator=rng, dtype=torch.float64)
     return lambda x: torch.relu(x.double() @ inner + bias) @ outer + x.double() @ line
+
+
+def splits_of(x: Tensor, n_test: int = 40) -> Splits:
+    """The last rows to test on, the others to train on; targets that nobody reads."""
+    y = torch.zeros(len(x))
+    held, kept = Batch(x[-n_test:], y[-n_test:]), Batch(x[:-n_test], y[:-n_test])
+    return Splits(Seen(kept, held), held)

@@ -1,19 +1,27 @@
 """Why a model answers as it does, and whether the explanation can be trusted."""
 
 from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.attributions import Attributions
+from fivefold.explanation.drift import AttributionDrift
 from fivefold.explanation.exact import ExactShapley
 from fivefold.explanation.explain import explain
 from fivefold.explanation.explainer import Explainer
+from fivefold.explanation.faithfulness import Faithfulness
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
+from fivefold.explanation.stability import Stability
 
 __all__ = [
     "LIME",
     "Attribution",
+    "AttributionDrift",
+    "Attributions",
     "ExactShapley",
     "Explainer",
+    "Faithfulness",
     "IntegratedGradients",
     "LeverageSHAP",
+    "Stability",
     "explain",
 ]

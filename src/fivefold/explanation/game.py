@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.model import Model
-from fivefold.explanation.output import explained
+from fivefold.explanation.output import score_of
 from fivefold.explanation.question import Question
 from fivefold.perturb import mean_score
 
@@ -35,7 +35,7 @@ def play(
     Raises:
         NotMeasurable: The model's answer is not a finite number.
     """
-    score, (x, background, groups) = explained(model), question
+    score, (x, background, groups) = score_of(model), question
     full, empty = score(x), score(background)
     if len(keep):
         shared = keep.expand(len(x), -1, -1)

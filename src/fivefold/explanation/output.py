@@ -12,7 +12,7 @@ from fivefold.perturb import Score
 NEVER = -50.0  # log-probability of what a black box says cannot be
 
 
-def explained(model: Model) -> Score:
+def score_of(model: Model) -> Score:
     """Return the score that attributions add up to.
 
     Log-odds rather than logits: logits may all be shifted by any amount without changing an answer,
