@@ -1,1 +1,7 @@
-"""What the model gives away about the people it learnt from."""
+"""Private training, and what a model gives away about its examples."""
+
+from fivefold.privacy.dpsgd import DPSGD
+from fivefold.privacy.epsilon import Epsilon
+from fivefold.privacy.membership import MembershipInference
+
+__all__ = ["DPSGD", "Epsilon", "MembershipInference"]

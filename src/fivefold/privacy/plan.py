@@ -1,0 +1,136 @@
+"""One private training run, bound together: what is sampled, clipped, noised and paid for.
+
+The sampler and the noise are made from the plan that the accountant reads, so they cannot disagree.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from math import exp, isfinite, log
+from typing import Any
+
+from torch import Generator
+
+from fivefold.core.data import Batch, Draws, poisson
+from fivefold.core.errors import BadRecipe
+from fivefold.privacy.accounting import COARSEST, Part, bound
+from fivefold.training.private_gradient import ClippedNoisy
+
+MECHANISM = "poisson subsampled gaussian"
+UNIT, RELATION = "example", "add or remove one"
+MOST_NOISE = 1e6
+CLOSE = 1e-3  # relative width at which the search for the noise stops
+
+
+def safe_delta(n_examples: int) -> float:
+    """Return the largest power of ten that is at most a tenth of 1 / `n_examples`.
+
+    A delta of 1 / n would allow a mechanism that publishes one example in full.
+    """
+    return float(f"1e-{len(str(10 * max(n_examples, 1) - 1))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A Poisson-subsampled Gaussian mechanism, repeated.
+
+    Attributes:
+        rate: Probability with which each example enters a batch, independently.
+        steps: Number of batches.
+        clip_norm: Largest L2 norm of one example's contribution to a batch.
+        noise_multiplier: Standard deviation of the noise, in units of `clip_norm`.
+        delta: Probability with which the bound on epsilon may fail.
+    """
+
+    rate: float
+    steps: int
+    clip_norm: float
+    noise_multiplier: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        if not all(isfinite(v) and v > 0 for v in vars(self).values()):
+            raise ValueError(f"Every number of a plan is positive and finite: {vars(self)}.")
+        if self.rate > 1 or self.delta >= 1 or self.steps != int(self.steps):
+            raise ValueError(f"A plan needs rate <= 1, delta < 1 and whole steps: {vars(self)}.")
+
+    @property
+    def part(self) -> Part:
+        """What the accountant needs to know."""
+        return Part(self.rate, self.noise_multiplier, int(self.steps))
+
+    def epsilon(self) -> float:
+        """Return an upper bound on epsilon at `delta` for adding or removing one example."""
+        return bound([self.part], self.delta).epsilon
+
+    def batches(self, data: Batch, rng: Callable[[], Generator]) -> Draws:
+        """Return the batches that the accountant counts on.
+
+        Each reading takes a generator from `rng`: after an interruption the remaining steps draw anew,
+        which is as private, because no step depends on how another was sampled.
+        """
+        draws = poisson(data, self.rate, int(self.steps), Generator())
+        return Draws(data, lambda _: draws.rows(rng()), len(draws), draws.seed)
+
+    def gradient(self, n_examples: int, noise: Generator) -> ClippedNoisy:
+        """Return the gradient rule that adds the noise that was paid for."""
+        return ClippedNoisy(
+            clip_norm=self.clip_norm,
+            noise_multiplier=self.noise_multiplier,
+            expected_size=self.rate * n_examples,
+            noise=noise,
+        )
+
+    def record(self, *, seeded: bool) -> dict[str, Any]:
+        """Return what the lineage keeps of it."""
+        told = {"mechanism": MECHANISM, "unit": UNIT, "relation": RELATION, "seeded": seeded}
+        return told | vars(self)
+
+
+def plan_of(record: Mapping[str, Any]) -> Plan | None:
+    """Return the plan that `Plan.record` wrote, or None if it is anything else."""
+    told = (record.get("mechanism"), record.get("unit"), record.get("relation"))
+    if told != (MECHANISM, UNIT, RELATION):
+        return None
+    try:
+        return Plan(**{f.name: record[f.name] for f in fields(Plan)})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def least_noise(epsilon: float, rate: float, steps: int, delta: float) -> float:
+    """Return a noise multiplier whose epsilon is at most `epsilon` and hardly less.
+
+    The search runs on a coarse grid of the privacy loss; the answer is checked on the fine one.
+
+    Raises:
+        BadRecipe: No noise is enough.
+    """
+    grid = max(COARSEST, COARSEST * epsilon)
+
+    def excess(x: float) -> float:
+        found = bound([Part(rate, exp(x), steps)], delta, grid).epsilon
+        return log(max(found, 1e-12) / epsilon)
+
+    noise = exp(_root(excess))
+    while bound([Part(rate, noise, steps)], delta).epsilon > epsilon:
+        noise *= 1 + CLOSE
+    return noise
+
+
+def _root(excess: Callable[[float], float]) -> float:
+    """Return where the decreasing `excess` is zero, over logarithms of the noise."""
+    from scipy.optimize import brentq
+
+    low = high = 0.0
+    while excess(high) > 0:
+        low, high = high, high + log(2)
+        if high > log(MOST_NOISE):
+            raise BadRecipe(
+                "No amount of noise makes training as private as this epsilon asks.",
+                mend="Raise epsilon or delta, or take fewer steps.",
+            )
+    while excess(low) <= 0:
+        low, high = low - log(2), low
+    return float(brentq(excess, low, high, xtol=CLOSE))  # type: ignore[arg-type]
