@@ -1,0 +1,208 @@
+"""A `Chart` as a Vega-Lite picture (Satyanarayan et al., 2017): lines with bands, bars with whiskers, points, heat."""
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fivefold.core.chart import Chart
+from fivefold.core.text import Language, translate
+from fivefold.report.theme import config, written_in
+from fivefold.report.words import title, words
+
+if TYPE_CHECKING:
+    from altair import Chart as AltairChart
+
+Spec: TypeAlias = dict[str, Any]
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.4.1.json"
+WIDTH, HEIGHT = 380, 230
+DASHES = [[1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [12, 4], [4, 2], [1, 5], [6, 2, 1, 2]]
+
+
+def draw(chart: Chart, language: Language = "en") -> "AltairChart":
+    """Return the picture as an Altair chart, for a notebook."""
+    import altair
+
+    return altair.Chart.from_dict(spec(chart, language))
+
+
+def svg(picture: Spec, *, standing_alone: bool = True) -> str:
+    """Return a picture as SVG; its colours stay CSS variables unless it is `standing_alone`."""
+    from vl_convert import vegalite_to_svg
+
+    drawn = vegalite_to_svg(picture, vl_version="6.4")
+    return written_in(drawn) if standing_alone else drawn
+
+
+def spec(chart: Chart, language: Language = "en") -> Spec:
+    """Return the Vega-Lite specification of `chart`.
+
+    Columns are renamed `x`, `y`, `series`, ...: their own names may hold anything, and Vega reads dots
+    and brackets in a field as a path.
+    """
+    inner = _heat(chart, language) if chart.kind == "heat" else _layers(chart, language)
+    data = {"values": [_row(chart, dict(row), language) for row in chart.rows]}
+    top: Spec = {
+        "$schema": SCHEMA,
+        "config": config(),
+        "data": data,
+        "description": words(chart.title, language),
+    }
+    if not chart.panel:
+        return (
+            top
+            | inner
+            | {
+                "width": WIDTH,
+                "height": HEIGHT,
+                "autosize": {"type": "fit-x", "contains": "padding"},
+            }
+        )
+    facet = {"field": "panel", "type": "nominal", "title": None, "sort": None}
+    return top | {"facet": facet, "columns": 3, "spec": inner | {"width": 150, "height": 130}}
+
+
+def _row(chart: Chart, row: dict[str, Any], language: Language) -> Spec:
+    roles = {"x": chart.x, "y": chart.y, "series": chart.series, "panel": chart.panel,
+             "low": chart.low, "high": chart.high, "value": "value" if chart.kind == "heat" else ""}  # fmt: skip
+    told = {role: row[column] for role, column in roles.items() if column}
+    return {k: title(v, language) if isinstance(v, str) else _rounded(v) for k, v in told.items()}
+
+
+def _rounded(value: float) -> float | int | None:
+    if isinstance(value, int):
+        return value
+    rounded = float(f"{value:.5g}")
+    return rounded if abs(rounded) < float("inf") else None
+
+
+def _kind(chart: Chart, column: str) -> str:
+    return "nominal" if any(isinstance(row[column], str) for row in chart.rows) else "quantitative"
+
+
+def _place(chart: Chart, role: str, column: str, language: Language, **more: Any) -> Spec:
+    kind = _kind(chart, column)
+    is_grid = kind == "nominal" or (chart.kind == "bar" and role == "x") or chart.kind == "heat"
+    if is_grid:
+        return {"field": role, "type": "ordinal", "title": title(column, language), "sort": None,
+                "axis": {"labelAngle": 0 if role == "y" or _is_short(chart, column) else -35, "labelLimit": 140}} | more  # fmt: skip
+    scale = {"zero": False, "nice": True}
+    return {"field": role, "type": kind, "title": title(column, language), "scale": scale} | more
+
+
+def _is_short(chart: Chart, column: str) -> bool:
+    told = {str(row[column]) for row in chart.rows}
+    return sum(map(len, told)) <= 45
+
+
+def _layers(chart: Chart, language: Language) -> Spec:
+    x, y = _place(chart, "x", chart.x, language), _place(chart, "y", chart.y, language)
+    base: Spec = {"x": x, "y": y, "tooltip": _tooltip(chart, language)}
+    if chart.kind == "bar":
+        y["scale"] = {"zero": True}
+    if chart.series:
+        name = {
+            "field": "series",
+            "type": "nominal",
+            "sort": None,
+            "title": _legend_title(chart, language),
+        }
+        base |= (
+            {"color": name, "xOffset": name | {"title": None}}
+            if chart.kind == "bar"
+            else {"color": name}
+        )
+    layers = [_diagonal()] if chart.diagonal else []
+    if chart.low and chart.high:
+        layers.append(_bounds(chart, base))
+    layers.append({"mark": _mark(chart), "encoding": base | _dash(chart, language)})
+    return {"layer": layers}
+
+
+def _legend_title(chart: Chart, language: Language) -> str | None:
+    return None if chart.series == "stage" else title(chart.series, language)
+
+
+def _dash(chart: Chart, language: Language) -> Spec:
+    if chart.kind != "line" or not chart.series:
+        return {}
+    name = {"field": "series", "type": "nominal", "sort": None, "scale": {"range": DASHES}}
+    return {"strokeDash": name | {"title": _legend_title(chart, language)}}
+
+
+def _mark(chart: Chart) -> Spec:
+    if chart.kind == "line":
+        return {"type": "line", "color": "var(--c1)", "interpolate": "monotone", "clip": True}
+    if chart.kind == "bar":
+        return {"type": "bar", "color": "var(--c1)", "cornerRadiusEnd": 3, "opacity": 0.85}
+    return {"type": "point", "color": "var(--c1)", "filled": True, "size": 55, "opacity": 0.9}
+
+
+def _bounds(chart: Chart, base: Spec) -> Spec:
+    encoding = {k: v for k, v in base.items() if k != "tooltip"}
+    encoding["y"] = base["y"] | {"field": "low"}
+    encoding["y2"] = {"field": "high"}
+    if chart.kind == "line":
+        return {
+            "mark": {
+                "type": "area",
+                "opacity": 0.14,
+                "color": "var(--c1)",
+                "interpolate": "monotone",
+            },
+            "encoding": encoding,
+        }
+    if chart.kind == "bar":
+        encoding |= {"color": {"value": "var(--ink)"}}
+    return {
+        "mark": {"type": "rule", "strokeWidth": 1.6, "color": "var(--c1)", "opacity": 0.8},
+        "encoding": encoding,
+    }
+
+
+def _diagonal() -> Spec:
+    ends = {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}
+    encoding = {
+        "x": {"field": "x", "type": "quantitative"},
+        "y": {"field": "y", "type": "quantitative"},
+    }
+    return {
+        "data": ends,
+        "mark": {"type": "line", "strokeDash": [3, 4], "strokeWidth": 1.2, "color": "var(--soft)"},
+        "encoding": encoding,
+    }
+
+
+def _heat(chart: Chart, language: Language) -> Spec:
+    x, y = _place(chart, "x", chart.x, language), _place(chart, "y", chart.y, language)
+    legend = {
+        "orient": "right",
+        "gradientLength": 120,
+        "format": "~g",
+        "title": translate("value", language),
+    }
+    color = {
+        "field": "value",
+        "type": "quantitative",
+        "scale": {"scheme": "cividis"},
+        "legend": legend,
+    }
+    encoding = {"x": x, "y": y, "color": color, "tooltip": _tooltip(chart, language)}
+    return {
+        "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 1},
+        "encoding": encoding,
+    }
+
+
+def _tooltip(chart: Chart, language: Language) -> list[Spec]:
+    roles = (
+        ("series", chart.series),
+        ("x", chart.x),
+        ("y", chart.y),
+        ("low", chart.low),
+        ("high", chart.high),
+    )
+    shown = [(role, column) for role, column in roles if column]
+    shown += [("value", "value")] if chart.kind == "heat" else []
+    return [
+        {"field": role, "type": _kind(chart, column), "title": title(column, language)}
+        | ({"format": ".4~g"} if _kind(chart, column) == "quantitative" else {})
+        for role, column in shown
+    ]
