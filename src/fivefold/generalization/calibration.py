@@ -21,8 +21,8 @@ from fivefold.generalization.reliability import (
     best_temperature,
     bins_of,
     calibration_error,
+    chance_errors,
     confidence,
-    expected_error,
 )
 
 LEAST_VALID = 20
@@ -66,7 +66,7 @@ class Calibration(Probe):
     def _as_is(
         self, top: Float[Tensor, " batch"], is_right: Bool[Tensor, " batch"], rng: Generator
     ) -> Evidence:
-        chance = expected_error(top, spawn(rng))
+        chance = float(chance_errors(top, spawn(rng)).mean())
         note = text(
             "Bins of finite size show a gap by chance: a perfectly calibrated model would show {chance} here. Less that, the error is {debiased}.",
             chance=chance,
@@ -114,7 +114,9 @@ class Calibration(Probe):
             spawn(rng),
             n_resamples=self.resamples,
         )
-        return max(0.0, min(value, low, 2 * value - high)), min(1.0, max(value, high))
+        chance = float(chance_errors(top, spawn(rng)).quantile(0.975))
+        least = min(low, 2 * value - high, value - chance)
+        return max(0.0, least), min(1.0, max(value, high))
 
 
 def _picture(top: Tensor, is_right: Tensor) -> Chart:

@@ -46,16 +46,18 @@ def bins_of(
     return [Bin(float(t.mean()), int(r.sum()), len(t)) for t, r in pairs if len(t)]
 
 
-def expected_error(top: Float[Tensor, " batch"], rng: Generator, draws: int = 200) -> float:
-    """Return the error that a perfectly calibrated model with these confidences would show on average.
+def chance_errors(
+    top: Float[Tensor, " batch"], rng: Generator, draws: int = 200
+) -> Float[Tensor, " draws"]:
+    """Return errors that a perfectly calibrated model with these confidences would show.
 
     Few examples per bin make a gap by chance alone, which is why a small error never reads as 0.
     """
-    chance = torch.rand(draws, len(top), generator=rng, dtype=torch.float64)
     order = top.argsort()
-    gap = (chance < top.double()).double()[:, order] - top.double()[order]
-    parts = gap.tensor_split(BINS, dim=1)
-    return float(sum(p.sum(1).abs() for p in parts).mean()) / len(top)  # type: ignore[union-attr]
+    truth = top.double()[order]
+    drawn = torch.rand(draws, len(top), generator=rng, dtype=torch.float64) < truth
+    gap = drawn.double() - truth
+    return torch.stack([p.sum(1).abs() for p in gap.tensor_split(BINS, dim=1)]).sum(0) / len(top)
 
 
 def best_temperature(logits: Float[Tensor, "batch classes"], y: Int64[Tensor, " batch"]) -> float:
