@@ -19,6 +19,7 @@ class Accuracy(Probe):
     """Share of held-out examples whose top class is right. Its floor is always saying the commonest class."""
 
     axis: ClassVar[Axis] = Axis.LEARNING
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Count correct answers on the test split.

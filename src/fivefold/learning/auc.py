@@ -36,6 +36,7 @@ class AUC(Probe):
     """Chance that an example of a class scores higher than one of another, averaged over the classes."""
 
     axis: ClassVar[Axis] = Axis.LEARNING
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Rank the test split by the score of each class.
@@ -76,10 +77,14 @@ class AUC(Probe):
 
 
 def log_odds(outputs: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-    """Return log p / (1 - p) of each class in float64: probabilities near 1 would tie."""
+    """Return log p / (1 - p) of each class in float64: probabilities near 1 would tie.
+
+    Rounded, so that equal scores stay equal in whatever order the other classes were summed.
+    """
     logits = outputs.double()
     places = torch.arange(logits.shape[1])
-    return torch.stack([logits[:, c] - logits[:, places != c].logsumexp(-1) for c in places], 1)
+    odds = [logits[:, c] - logits[:, places != c].logsumexp(-1) for c in places]
+    return torch.stack(odds, 1).round(decimals=9)
 
 
 def area(score: Float[Tensor, " batch"], member: Bool[Tensor, " batch"]) -> Area:

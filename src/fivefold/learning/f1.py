@@ -28,6 +28,7 @@ class F1(Probe):
     """
 
     axis: ClassVar[Axis] = Axis.LEARNING
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Compare answers on the test split with the truth.

@@ -24,6 +24,7 @@ class R2(Probe):
     """Share of the target's variance that is explained; 0 is what predicting the mean reaches."""
 
     axis: ClassVar[Axis] = Axis.LEARNING
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Compare predictions on the test split with the truth.
@@ -65,6 +66,7 @@ class RMSE(Probe):
     """Root of the mean squared error. Its floor is always predicting the mean of the training targets."""
 
     axis: ClassVar[Axis] = Axis.LEARNING
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Compare predictions on the test split with the truth.
