@@ -9,10 +9,7 @@ from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
 from fivefold.learning import Finetune
 from fivefold.models import MLP, TorchModel, fresh
-
-
-def seeded(seed: int = 0) -> Generator:
-    return Generator().manual_seed(seed)
+from seeding import seeded
 
 
 @pytest.fixture

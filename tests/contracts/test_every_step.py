@@ -7,13 +7,13 @@ from importlib import import_module
 import pytest
 import torch
 
-from conftest import seeded
 from fivefold.core.codec import decode, encode, name_of
 from fivefold.core.find import find
 from fivefold.core.fingerprint import of_batch, of_state
 from fivefold.core.lineage import claim_of
 from fivefold.core.model import HasNet
 from fivefold.core.step import Step
+from seeding import seeded
 
 PILLARS = ("learning", "explanation", "privacy", "generalization", "efficiency", "security")
 STEPS = [s for p in PILLARS for s in find(Step, import_module(f"fivefold.{p}"))]

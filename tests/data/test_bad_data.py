@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 from refusal import says
 
-from conftest import seeded
 from fivefold.core.codec import decode
 from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.source import Source
@@ -21,6 +20,7 @@ from fivefold.data import (
     Table,
     from_frame,
 )
+from seeding import seeded
 
 HEAD = "age,town,pulse,day,ill"
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from refusal import says
 
-from conftest import seeded
 from fivefold.core.errors import BadInput
 from fivefold.data import Grouped, Images
+from seeding import seeded
 
 
 def picture(path: Path, size: tuple[int, int] = (4, 4), seed: int = 0) -> None:

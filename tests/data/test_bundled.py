@@ -7,13 +7,13 @@ import pytest
 import torch
 from sklearn import datasets
 
-from conftest import seeded
 from fivefold.core.codec import decode, encode
 from fivefold.core.data import as_tensor
 from fivefold.core.schema import groupings
 from fivefold.core.source import Source
 from fivefold.data import Bundled, Random
 from fivefold.data.bundled import CELL, PATIENT
+from seeding import seeded
 
 CANCER: Any = datasets.load_breast_cancer()
 DIGITS: Any = datasets.load_digits()

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import seeded
 from fivefold.core.data import Dataset
 from fivefold.core.errors import BadInput
 from fivefold.core.source import Source
 from fivefold.data import Images, Table
+from seeding import seeded
 
 FRAME = pl.DataFrame(
     {

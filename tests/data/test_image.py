@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import seeded
 from fivefold.core.codec import decode, encode
 from fivefold.core.source import Source
 from fivefold.data import Images, Random
+from seeding import seeded
 
 
 def save(path: Path, pixels: np.ndarray) -> None:

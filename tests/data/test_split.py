@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.errors import BadInput
 from fivefold.data import ByTime, Grouped, Random, Split, Stratified
 from fivefold.data.split import Examples, Rows
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 shares = st.tuples(st.floats(0.05, 0.4), st.floats(0.05, 0.4))

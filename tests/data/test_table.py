@@ -15,7 +15,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.codec import decode, encode
 from fivefold.core.data import Dataset
 from fivefold.core.errors import BadInput
@@ -23,6 +22,7 @@ from fivefold.core.schema import groupings
 from fivefold.core.source import Source
 from fivefold.data import ByTime, ColumnSpec, Grouped, Random, Stratified, Table, from_frame
 from fivefold.data.split import Examples
+from seeding import seeded
 
 N = 30
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

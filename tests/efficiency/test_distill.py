@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import seeded
 from fivefold.core.data import Seen
 from fivefold.core.errors import BadInput
 from fivefold.core.fingerprint import of_state
@@ -13,6 +12,7 @@ from fivefold.efficiency import Distill
 from fivefold.learning import Finetune
 from fivefold.models import MLP, ConvNet, SklearnModel, TorchModel, fresh
 from fivefold.training.optimizer import AdamW
+from seeding import seeded
 
 
 @dataclass(frozen=True)

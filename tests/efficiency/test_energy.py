@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.evidence import Evidence
 from fivefold.efficiency import Energy
 from fivefold.efficiency.energy import joules_per_call, source_of
@@ -13,6 +12,7 @@ from fivefold.efficiency.meter import (
     estimated_joules,
     joules_between,
 )
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 

@@ -3,7 +3,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.data import Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence, Missing
@@ -11,6 +10,7 @@ from fivefold.core.interval import quantile_interval
 from fivefold.efficiency import Latency
 from fivefold.efficiency.latency import needed
 from fivefold.efficiency.timing import durations, inputs_of, load_note
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.errors import FivefoldError, NotMeasurable
 from fivefold.core.fingerprint import of_state
 from fivefold.core.lineage import claim_of
@@ -19,6 +18,7 @@ from fivefold.efficiency.shrink import importance, kept, mask, pruned, shrink, v
 from fivefold.models import MLP, ConvNet, ResNet, TorchModel, fresh, load_model, save_model
 from fivefold.models.int8 import Int8Linear
 from fivefold.models.residual import Residual
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 shares = st.floats(0.05, 1.0)

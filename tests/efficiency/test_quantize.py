@@ -1,7 +1,6 @@
 import pytest
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence
 from fivefold.core.lineage import claim_of
@@ -11,6 +10,7 @@ from fivefold.learning import Finetune
 from fivefold.models import MLP, TorchModel, fresh
 from fivefold.models.int8 import Int8Linear
 from fivefold.training.optimizer import AdamW
+from seeding import seeded
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence
 from fivefold.efficiency import Operations, Prune, Quantize, Size
@@ -15,6 +14,7 @@ from fivefold.efficiency.operations import multiply_adds
 from fivefold.efficiency.size import n_parameters
 from fivefold.models import TorchModel
 from fivefold.models.save import WEIGHTS, load_model, save_model
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 

@@ -6,11 +6,11 @@ from games import of_columns, splits_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.task import Task
 from fivefold.explanation import AttributionDrift
 from fivefold.explanation.rank import rank_correlation, top_overlap
+from seeding import seeded
 
 
 def measured(before, after, splits, seed=3) -> list[Any]:

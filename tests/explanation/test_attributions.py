@@ -6,10 +6,10 @@ from games import of_columns, splits_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.evidence import Missing
 from fivefold.explanation import Attributions, ExactShapley, IntegratedGradients, LeverageSHAP
 from fivefold.explanation.attributions import decisive
+from seeding import seeded
 
 
 def measured(probe, model, splits) -> dict[str, Any]:

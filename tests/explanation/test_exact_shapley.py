@@ -4,11 +4,11 @@ from games import by_definition, of_columns, of_game, ones, random_game
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.task import Task
 from fivefold.explanation import ExactShapley
 from fivefold.perturb import Features
+from seeding import seeded
 
 
 def values_of(n, value):

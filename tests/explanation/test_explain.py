@@ -2,12 +2,12 @@ import pytest
 import torch
 from games import Function, of_columns
 
-from conftest import seeded
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.schema import Schema
 from fivefold.explanation import LIME, ExactShapley, IntegratedGradients, LeverageSHAP, explain
 from fivefold.explanation.output import log_odds
 from fivefold.perturb import Features
+from seeding import seeded
 
 EXPLAINERS = [ExactShapley(), LeverageSHAP(), LIME(), IntegratedGradients()]
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from games import of_columns, splits_of
 
-from conftest import seeded
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.evidence import Evidence
 from fivefold.explanation import (
@@ -17,6 +16,7 @@ from fivefold.explanation import (
 )
 from fivefold.explanation.curve import curves
 from fivefold.explanation.sample import Explained, Sample
+from seeding import seeded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@ import torch
 from games import of_columns
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Dataset
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.schema import Column, Schema
@@ -11,6 +10,7 @@ from fivefold.core.task import Task
 from fivefold.explanation import ExactShapley, IntegratedGradients
 from fivefold.models import MLP, TorchModel, fresh
 from fivefold.perturb import Features
+from seeding import seeded
 
 
 def around(net: nn.Module, n: int) -> TorchModel:

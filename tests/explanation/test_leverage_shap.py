@@ -4,10 +4,10 @@ from games import by_definition, of_columns, of_game, ones, random_game
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.task import Task
 from fivefold.explanation import ExactShapley, LeverageSHAP
 from fivefold.explanation.coalitions import leverage_pairs
+from seeding import seeded
 
 
 def solved(n, value, budget, seed=0):

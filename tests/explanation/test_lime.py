@@ -3,8 +3,8 @@ from games import of_columns, of_game, ones, random_game
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.explanation import LIME
+from seeding import seeded
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

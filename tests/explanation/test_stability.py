@@ -4,10 +4,10 @@ import pytest
 import torch
 from games import Function, of_columns, splits_of
 
-from conftest import seeded
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.schema import Column, Schema
 from fivefold.explanation import ExactShapley, LeverageSHAP, Stability
+from seeding import seeded
 
 
 def measured(probe, model, splits) -> dict[str, Any]:

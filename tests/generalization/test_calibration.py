@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.data import Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence, Missing
@@ -20,6 +19,7 @@ from fivefold.generalization.reliability import (
     chance_errors,
     confidence,
 )
+from seeding import seeded
 
 
 def run(probe: Probe, model: Any, splits: Splits, seed: int = 0) -> Any:

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from conftest import seeded
 from fivefold.core.data import Batch, Seen, Splits, as_tensor
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.interval import wilson
@@ -18,6 +17,7 @@ from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
 from fivefold.generalization import CorruptionAccuracy, WorstGroup
 from fivefold.perturb import SEVERITIES, corruptions
+from seeding import seeded
 
 
 def run(probe: Probe, model: Any, splits: Splits, seed: int = 0) -> Any:

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Batch, Dataset, Seen, Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.loss import cross_entropy, loss_of
@@ -17,6 +16,7 @@ from fivefold.generalization import AdversarialTraining, RobustAccuracy
 from fivefold.generalization.survey import Attacker, falls, vanished_share
 from fivefold.learning import Finetune
 from fivefold.models import MLP, TorchModel, fresh
+from seeding import seeded
 
 
 def run(probe: Probe, model: Any, splits: Splits, seed: int = 0) -> Any:

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.schema import Column, Schema
 from fivefold.perturb.corruption import SEVERITIES, corruptions
+from seeding import seeded
 
 MIXED = Schema(
     columns=(

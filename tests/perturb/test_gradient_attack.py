@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Batch
 from fivefold.core.loss import cross_entropy
 from fivefold.core.schema import Space
 from fivefold.perturb.ball import ball_around
 from fivefold.perturb.gradient_attack import fgsm, pgd
+from seeding import seeded
 
 SEEDS = st.integers(0, 10_000)
 NORMS = st.sampled_from(["linf", "l2"])

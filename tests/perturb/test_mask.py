@@ -3,10 +3,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.errors import BadInput
 from fivefold.core.schema import Column, Schema
 from fivefold.perturb import Features, mean_score
+from seeding import seeded
 
 TABLE = Schema(columns=tuple(Column(name=n) for n in "abcd"), shape=(4,))
 IMAGE = Schema(shape=(2, 6, 5))

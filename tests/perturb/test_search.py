@@ -6,13 +6,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.schema import Space
 from fivefold.perturb.ball import ball_around
 from fivefold.perturb.counter import uniform
 from fivefold.perturb.gradient_attack import step_sizes
 from fivefold.perturb.random_search import random_search
 from fivefold.perturb.search import attack
+from seeding import seeded
 
 
 def whole(shape):

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import seeded
 from fivefold.core.codec import construct
 from fivefold.core.data import Batch, Seen
 from fivefold.core.errors import BadInput, BadRecipe, NotMeasurable
@@ -14,6 +13,7 @@ from fivefold.privacy import DPSGD
 from fivefold.privacy import dpsgd as module
 from fivefold.privacy.plan import plan_of
 from fivefold.training.private_gradient import ClippedNoisy
+from seeding import seeded
 
 QUICK: dict[str, Any] = {"noise_multiplier": 1.0, "steps": 3}
 

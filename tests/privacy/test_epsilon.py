@@ -7,7 +7,6 @@ import pytest
 from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
 from dp_accounting.pld import PLDAccountant
 
-from conftest import seeded
 from fivefold.core.evidence import Evidence
 from fivefold.core.lineage import Claim, Record
 from fivefold.core.schema import Schema
@@ -17,6 +16,7 @@ from fivefold.models import MLP, fresh
 from fivefold.privacy import DPSGD, Epsilon
 from fivefold.privacy.plan import plan_of
 from fivefold.recipe.walk import apply
+from seeding import seeded
 
 QUICK = DPSGD(noise_multiplier=2.0, rate=0.1, steps=10)
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from conftest import seeded
 from fivefold.core.task import Task
 from fivefold.privacy.lira import confidence, likelihood_ratio
 from fivefold.privacy.shadow import halves
+from seeding import seeded
 
 CLASSES = Task(classes=("a", "b", "c"))
 

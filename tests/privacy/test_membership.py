@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import seeded
 from fivefold.core.data import Batch, Dataset, Seen, Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence, Missing
@@ -15,6 +14,7 @@ from fivefold.learning import Finetune
 from fivefold.models import MLP, fresh
 from fivefold.privacy import DPSGD, MembershipInference
 from fivefold.training.optimizer import AdamW
+from seeding import seeded
 
 LOSS, LIRA = "loss threshold", "LiRA, 8 shadows"
 BY_HEART = Finetune(epochs=60, optimizer=AdamW(lr=1e-2))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import binom, chisquare, norm
 
-from conftest import seeded
 from fivefold.core.data import Batch
 from fivefold.core.errors import BadRecipe
 from fivefold.privacy.accounting import Part, bound, renyi_epsilon
 from fivefold.privacy.plan import Plan, least_noise, plan_of, safe_delta
+from seeding import seeded
 
 
 def plan(**changed):

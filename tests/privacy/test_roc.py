@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from conftest import seeded
 from fivefold.privacy.roc import auc, curve, tpr_at
+from seeding import seeded
 
 
 def scores(m, n, seed, shift=0.5, ties=False):

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Batch
 from fivefold.core.loss import cross_entropy, squared_error
 from fivefold.learning import Finetune
 from fivefold.models import MLP, TorchModel
 from fivefold.privacy.shadow import Shadows, batch_table, halves, train_apart, train_together
 from fivefold.training import AdamW, Cosine
+from seeding import seeded
 
 
 def shadows(**changed):

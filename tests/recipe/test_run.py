@@ -9,7 +9,6 @@ import torch
 from filelock import FileLock
 
 import toy
-from conftest import seeded
 from fivefold.core.errors import BadInput, BadRecipe, Damaged, LimitReached
 from fivefold.core.evidence import Evidence, Missing
 from fivefold.core.fingerprint import of_state
@@ -18,6 +17,7 @@ from fivefold.models import MLP, TorchModel, fresh, load_model
 from fivefold.recipe import Recipe, read_run, recipe_from, run
 from fivefold.recipe.key import seed_of
 from fivefold.recipe.walk import apply
+from seeding import seeded
 from toyrecipe import table
 
 

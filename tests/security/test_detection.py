@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from conftest import seeded
 from fivefold.core.data import Batch, Inputs, Seen, Splits, as_tensor
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence, Missing
@@ -19,6 +18,7 @@ from fivefold.security.detector import Mahalanobis
 from fivefold.security.evasion import Attacker, Attempt, judged, lead_of_wrong, selective, weighted
 from fivefold.security.roc import roc
 from security.test_detector import Closed, clouds, identity
+from seeding import seeded
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sklearn.covariance import LedoitWolf
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Batch, Seen, as_tensor
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
 from fivefold.models import MLP, TorchModel
 from fivefold.security.detector import Detector, Mahalanobis, threshold_for
+from seeding import seeded
 
 
 def identity(width: int, n_classes: int = 3) -> TorchModel:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import seeded
 from fivefold.core.data import Seen, Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence
@@ -13,6 +12,7 @@ from fivefold.core.schema import Column, Schema
 from fivefold.models import MLP
 from fivefold.security.extraction import Extraction, same, trivial
 from fivefold.security.queries import near, uniform
+from seeding import seeded
 
 QUICK = Extraction(n_queries=300, student=MLP(hidden=(16,)), epochs=15)
 MIXED = Schema(

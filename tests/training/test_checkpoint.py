@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import seeded
 from fivefold.core import progress
 from fivefold.core.data import Batch, as_tensor, shuffled
 from fivefold.core.loss import cross_entropy
@@ -15,6 +14,7 @@ from fivefold.core.randomness import spawn
 from fivefold.models.initialize import built
 from fivefold.training import SGD, AdamW, Cosine, EarlyStop, Ema, Muon, fit
 from fivefold.training.checkpoint import keeping, register
+from seeding import seeded
 
 
 class Interrupted(Exception):

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import seeded
 from fivefold.core.data import Batch, as_tensor, shuffled
 from fivefold.core.loss import cross_entropy, squared_error
 from fivefold.core.task import Task
 from fivefold.training.distillation import distillation, numbered, remembered, softened_divergence
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 CLASSES = Task(classes=("a", "b", "c"))

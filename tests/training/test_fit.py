@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Batch, as_tensor, poisson, shuffled
 from fivefold.core.errors import BadInput
 from fivefold.core.loss import cross_entropy, squared_error
 from fivefold.models.initialize import built
 from fivefold.training import SGD, AdamW, Constant, Cosine, EarlyStop, Ema, Muon, fit
+from seeding import seeded
 
 OPTIMIZERS = [AdamW(), SGD(lr=0.01), SGD(lr=0.01, momentum=0.0, nesterov=False), Muon()]
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.data import Batch, as_tensor
 from fivefold.core.errors import BadInput
 from fivefold.core.loss import cross_entropy, squared_error
@@ -17,6 +16,7 @@ from fivefold.models import MLP, fresh
 from fivefold.training import private_gradient
 from fivefold.training.gradient import mean
 from fivefold.training.private_gradient import ClippedNoisy, clipped_sum
+from seeding import seeded
 
 
 def mlp() -> nn.Sequential:

@@ -7,7 +7,7 @@ from importlib import import_module
 from inspect import isabstract, isclass
 from math import isfinite
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -178,7 +178,8 @@ def _checked(value: Any, hint: Any, where: str, plugins: tuple[str, ...]) -> Any
     shaped = _shaped(value, hint, where, plugins)
     try:
         config = None if is_dataclass(hint) else _FREE  # pydantic refuses one for a dataclass
-        return TypeAdapter(hint, config=config).validate_python(shaped, strict=True)
+        kind: Any = hint
+        return TypeAdapter(kind, config=config).validate_python(shaped, strict=True)
     except ValidationError as error:
         raise _wrong_type(error.errors()[0], value, where) from error
 
@@ -218,6 +219,8 @@ def _shaped(value: Any, hint: Any, where: str, plugins: tuple[str, ...]) -> Any:
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]  # what follows is the range, not a type
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 

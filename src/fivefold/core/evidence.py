@@ -39,6 +39,8 @@ class Evidence:
         interval: How the bounds were made ("Wilson", "bootstrap", "exact").
         note: What the reader must know to trust the number.
         chart: The picture that belongs to it.
+        is_comparable: Whether two of these may be subtracted. Times taken minutes apart on a shared
+            machine may not: a `Comparison` measures both models at once.
     """
 
     axis: Axis
@@ -55,6 +57,7 @@ class Evidence:
     interval: str = ""
     note: Text = Text("")
     chart: Chart | None = None
+    is_comparable: bool = True
 
     def __post_init__(self) -> None:
         if isnan(self.value) or not self.low <= self.value <= self.high:

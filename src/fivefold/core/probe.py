@@ -14,6 +14,7 @@ class Probe(ABC):
     """A frozen dataclass that measures one axis and changes nothing."""
 
     axis: ClassVar[Axis]
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")  # others are not asked
 
     @abstractmethod
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:

@@ -7,5 +7,6 @@ from fivefold.efficiency.operations import Operations
 from fivefold.efficiency.prune import Prune
 from fivefold.efficiency.quantize import Quantize
 from fivefold.efficiency.size import Size
+from fivefold.efficiency.speedup import Speedup
 
-__all__ = ["Distill", "Energy", "Latency", "Operations", "Prune", "Quantize", "Size"]
+__all__ = ["Distill", "Energy", "Latency", "Operations", "Prune", "Quantize", "Size", "Speedup"]

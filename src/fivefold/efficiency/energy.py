@@ -80,6 +80,7 @@ class Energy(Probe):
                 setting=f"{source.name}, batch {self.size}",
                 interval="Student's t over blocks",
                 note=source.note,
+                is_comparable=False,
             )
         ]
 

@@ -112,6 +112,7 @@ def _finding(name: str, values: Float[Tensor, " call"], setting: str, note: Text
         setting=setting,
         interval="order statistics",
         note=note,
+        is_comparable=False,
     )
 
 

@@ -61,8 +61,12 @@ class TorchModel:
         return self.net[:-1]
 
     def with_net(self, net: nn.Module) -> Self:
-        """Return the same model around another network."""
-        return replace(self, net=net)
+        """Return the same model around another network.
+
+        Its history is empty until whoever changed the network writes it: an unknown history claims
+        nothing, an old one would claim too much.
+        """
+        return replace(self, net=net, lineage=())
 
     def with_lineage(self, lineage: Lineage) -> Self:
         """Return the same model with another history."""

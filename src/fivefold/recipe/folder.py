@@ -48,11 +48,13 @@ class Measured:
         key: Hash of everything the findings depend on.
         findings: What was found.
         cost: What it took.
+        is_comparison: Whether it is about the stage and its parent, not about the stage alone.
     """
 
     key: str
     findings: tuple[Finding, ...]
     cost: Cost = field(default_factory=Cost)
+    is_comparison: bool = False
 
 
 class StageFolder(NamedTuple):

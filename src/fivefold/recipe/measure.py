@@ -38,6 +38,8 @@ def measure(
             by the step between them.
     """
     known, found = folder.measured(), list[Measured]()
+    kind = data.task.kind
+    asked = [p for p in asked if isinstance(p, Comparison) or kind in p.tasks]
     for probe in progress.track(asked, "measuring"):
         which = stages if isinstance(probe, Comparison) else stages[-1:]
         key = key_of(
@@ -45,7 +47,7 @@ def measure(
         )
         if key not in known:
             known[key] = _ask(key, probe, [load() for _, load in which], data, seed)
-            folder.keep_measured((*found, known[key]))
+            folder.keep_measured(tuple(known.values()))
         found.append(known[key])
     folder.keep_measured(tuple(found))
     _check_unique([f for m in found for f in m.findings])
@@ -74,7 +76,9 @@ def _ask(
                 findings = tuple(probe(models[-1], data.splits, rng=rng))
         except NotMeasurable as error:
             findings = (_missing(probe, error),)
-    return Measured(key=key, findings=findings, cost=cost)
+    return Measured(
+        key=key, findings=findings, cost=cost, is_comparison=isinstance(probe, Comparison)
+    )
 
 
 def _missing(probe: Probe | Comparison, error: NotMeasurable) -> Missing:

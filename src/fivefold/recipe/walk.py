@@ -12,13 +12,12 @@ from fivefold.core import progress
 from fivefold.core.codec import encode
 from fivefold.core.cost import Cost, measured
 from fivefold.core.data import Dataset, Seen
-from fivefold.core.evidence import Finding
 from fivefold.core.fingerprint import of_batch
 from fivefold.core.lineage import Record, claim_of
 from fivefold.core.model import HasNet, Model
 from fivefold.core.step import Step
 from fivefold.models import fresh
-from fivefold.recipe.folder import Made, Measured, RunFolder, StageFolder
+from fivefold.recipe.folder import Made, RunFolder, StageFolder
 from fivefold.recipe.key import key_of, seed_of
 from fivefold.recipe.measure import measure, total
 from fivefold.recipe.recipe import Recipe
@@ -118,11 +117,10 @@ class Walk:
             self.data,
             self.recipe.seed,
         )
-        n = len(self.recipe.probes)
         stage = replace(
             node.stage,
-            findings=_flat(found[:n]),
-            changes=_flat(found[n:]),
+            findings=tuple(f for m in found if not m.is_comparison for f in m.findings),
+            changes=tuple(f for m in found if m.is_comparison for f in m.findings),
             probe_cost=total(found),
         )
         return node._replace(stage=stage)
@@ -179,7 +177,3 @@ def _stage(todo: Todo, made: Made, was_cached: bool) -> Stage:
         key=made.key,
         was_cached=was_cached,
     )
-
-
-def _flat(found: tuple[Measured, ...]) -> tuple[Finding, ...]:
-    return tuple(f for m in found for f in m.findings)

@@ -47,13 +47,15 @@ class Change:
 
 
 def change(before: Evidence, after: Evidence) -> Change | None:
-    """Return the change between two pieces of evidence; None if they are not the same kind of number.
+    """Return the change between two pieces of evidence; None if they may not be subtracted.
 
     The distances from each value to its bounds are squared and added (MOVER, "square and add"). That
     treats the two as independent. Two stages are measured on the same examples, so their errors are
     mostly positively correlated and the interval is wider than it need be: conservative for paired data.
     """
     if (before.key, before.unit, before.better) != (after.key, after.unit, after.better):
+        return None
+    if not (before.is_comparable and after.is_comparable):
         return None
     value, low, high = _difference(before, after)
     strength = _strength(before, after, value)

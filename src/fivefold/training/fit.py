@@ -58,7 +58,7 @@ def fit(
         slot.keep_if_due(state)
     if not state.is_done:
         state.end()
-        slot.keep(state)
+        slot.keep_if_due(state)
     state.stepper.zero_grad()
     _check(net)
     net.eval()
