@@ -1,0 +1,86 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fivefold.core.data import Batch, as_tensor, poisson, shuffled
+from fivefold.core.randomness import fresh_seed, spawn
+from seeding import seeded
+
+few = settings(max_examples=20, deadline=None, derandomize=True)
+
+
+def numbered(n):
+    return Batch(torch.arange(n), torch.arange(n))
+
+
+def rows(batches):
+    return [batch.y.tolist() for batch in batches]
+
+
+@few
+@given(st.integers(0, 30), st.integers(1, 12), st.integers(1, 4), st.integers(0, 99))
+def test_shuffled_reads_each_example_once_per_epoch(n, size, epochs, seed):
+    draws = shuffled(numbered(n), size, epochs, seeded(seed))
+    found = rows(draws)
+    per_epoch = len(found) // epochs
+    assert len(found) == len(draws) or n == 0
+    for e in range(epochs if n else 0):
+        epoch = [r for rows in found[e * per_epoch : (e + 1) * per_epoch] for r in rows]
+        assert sorted(epoch) == list(range(n))
+
+
+def test_epochs_come_in_different_orders():
+    first, second = rows(shuffled(numbered(20), 20, 2, seeded()))
+    assert first != second
+
+
+@few
+@given(st.integers(1, 30), st.integers(0, 99), st.booleans())
+def test_resuming_gives_what_was_left(index, seed, is_poisson):
+    data = numbered(25)
+    draws = (
+        poisson(data, 0.3, 30, seeded(seed)) if is_poisson else shuffled(data, 4, 5, seeded(seed))
+    )
+    whole = rows(draws)
+    assert rows(draws) == whole
+    assert rows(draws.starting_at(index)) == whole[index:]
+
+
+def test_poisson_is_one_coin_per_example():
+    """Sizes and inclusions against coins that are really thrown."""
+    n, rate, steps = 12, 0.3, 6000
+    found = torch.zeros(steps, n)
+    for i, batch in enumerate(poisson(numbered(n), rate, steps, seeded())):
+        assert len(set(batch.y.tolist())) == batch.size
+        found[i, batch.y] = 1
+    coins = (torch.rand(steps, n, generator=seeded(1)) < rate).float()
+    assert torch.allclose(found.mean(0), torch.full((n,), rate), atol=0.03)
+    assert torch.allclose(found.T.corrcoef(), torch.eye(n), atol=0.06)
+    ours, theirs = (x.sum(1).long().bincount(minlength=n + 1) / steps for x in (found, coins))
+    assert float((ours - theirs).abs().sum()) / 2 < 0.04
+
+
+def test_poisson_batches_may_be_empty_and_full():
+    assert all(not r for r in rows(poisson(numbered(5), 1e-12, 3, seeded())))
+    assert all(sorted(r) == [0, 1, 2, 3, 4] for r in rows(poisson(numbered(5), 1.0, 3, seeded())))
+
+
+def test_batches_of_mappings_are_taken_together():
+    batch = Batch({"a": torch.arange(4), "b": torch.eye(4)}, torch.arange(4))
+    part = batch.take(torch.tensor([2, 0])).to(torch.device("cpu"))
+    assert isinstance(part.x, dict)
+    assert part.x["a"].tolist() == [2, 0]
+    assert part.x["b"].shape == (2, 4)
+    assert part.size == 2
+    with pytest.raises(TypeError, match="mapping"):
+        as_tensor(batch.x)
+
+
+def test_generators_are_split_without_touching_the_global_one():
+    state = torch.random.get_rng_state()
+    a, b = seeded(), seeded()
+    assert fresh_seed(a) == fresh_seed(b)
+    first, second = spawn(a), spawn(a)
+    assert not torch.equal(torch.rand(4, generator=first), torch.rand(4, generator=second))
+    assert torch.equal(torch.random.get_rng_state(), state)
