@@ -105,7 +105,7 @@ def test_fields_without_a_default_are_asked_for():
     )
 )
 def test_rubbish_is_a_bad_recipe_and_nothing_else(value):
-    for field in ("epochs", "optimizer", "average"):
+    for field in ("epochs", "optimizer", "average", "patience"):
         try:
             decode({"use": "learning.Finetune", field: value}, Step)
         except BadInput:

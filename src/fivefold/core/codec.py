@@ -219,9 +219,9 @@ def _shaped(value: Any, hint: Any, where: str, plugins: tuple[str, ...]) -> Any:
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    if get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]  # what follows is the range, not a type
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    """Return the types that may stand here, without the ranges that `Annotated` adds to them."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return tuple(get_args(o)[0] if get_origin(o) is Annotated else o for o in options)
 
 
 def _inside(where: str, name: str) -> str:
