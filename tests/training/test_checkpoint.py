@@ -1,6 +1,7 @@
 """Whatever moment training is interrupted at, it ends with the same bits."""
 
 import json
+import time
 from functools import partial
 
 import pytest
@@ -209,6 +210,18 @@ def test_fit_writes_nothing_unless_it_is_kept(tmp_path, monkeypatch):
 def test_writes_only_when_it_is_due(tmp_path):
     rng = seeded(5)
     with keeping(tmp_path / "k", rng, key="k", every_seconds=1e6):
-        net = network()
-        fit(net, shuffled(data(), 8, 1, rng), cross_entropy)
-        assert len(list((tmp_path / "k").iterdir())) == 2  # the end of the call
+        step(rng, **KINDS["sgd"])
+        assert not (tmp_path / "k").exists()
+
+
+def test_ends_of_many_short_calls_are_written_together(tmp_path, monkeypatch):
+    """What is lost is never more than the time between two writes, however short the calls."""
+    now = [time.monotonic()]
+    monkeypatch.setattr("fivefold.training.checkpoint.time.monotonic", lambda: now[0])
+    rng, written = seeded(5), []
+    with keeping(tmp_path / "k", rng, key="k", every_seconds=60):
+        for _ in range(4):
+            now[0] += 25
+            fit(network(), shuffled(data(), 40, 1, rng), cross_entropy)
+            written.append(len(list((tmp_path / "k").glob("*.json"))))
+    assert written == [0, 0, 3, 3]

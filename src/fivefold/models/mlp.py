@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import Generator, nn
 
+from fivefold.core.limits import Count
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
 from fivefold.models.initialize import built
@@ -20,7 +21,7 @@ class MLP:
         hidden: Width of each hidden layer.
     """
 
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[Count, ...] = (64, 64)
 
     def build(self, schema: Schema, task: Task, rng: Generator) -> nn.Sequential:
         """Return an untrained network: `prepare`, `body`, `head`."""
