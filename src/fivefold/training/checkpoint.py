@@ -16,7 +16,7 @@ from torch import Generator
 from fivefold.core.data import Draws
 from fivefold.core.errors import Damaged
 from fivefold.training import snapshot
-from fivefold.training.snapshot import Place
+from fivefold.training.snapshot import Place, Snapshot
 from fivefold.training.state import State
 
 
@@ -30,6 +30,8 @@ class Keeper:
         every_seconds: Time between two writes.
         generators: Sources of randomness that the step draws from while it trains.
         n_calls: How many times `fit` was called.
+        waiting: Ends of calls that are not on the disk yet, so that many short calls cost few writes.
+        written: When something was last written, by the monotonic clock.
     """
 
     folder: Path
@@ -37,6 +39,19 @@ class Keeper:
     every_seconds: float
     generators: list[Generator] = field(default_factory=list[Generator])
     n_calls: int = 0
+    waiting: list[Snapshot] = field(default_factory=list[Snapshot])
+    written: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        """Whether the last write is long enough ago."""
+        return time.monotonic() - self.written >= self.every_seconds
+
+    def write(self) -> None:
+        """Write what is waiting."""
+        for one in self.waiting:
+            snapshot.write(one)
+        self.waiting.clear()
+        self.written = time.monotonic()
 
 
 @dataclass
@@ -44,20 +59,18 @@ class Slot:
     """The place of one call of `fit`; one without a keeper does nothing.
 
     Attributes:
-        place: Where it is kept, and what it must agree with.
+        keeper: What keeps the step.
+        place: Where the call is kept, and what it must agree with.
         generators: Sources of randomness known when the call began.
-        every_seconds: Time between two writes.
-        written: When it was last written, by the monotonic clock.
     """
 
-    place: Place | None = None
+    keeper: Keeper | None = None
+    place: Place = Place(Path(), 0, "")
     generators: tuple[Generator, ...] = ()
-    every_seconds: float = 0.0
-    written: float = field(default_factory=time.monotonic)
 
     def restore(self, state: State) -> None:
         """Bring `state` to where it was; leave it if nothing sound was kept for the same call."""
-        if self.place is None:
+        if self.keeper is None:
             return
         try:
             snapshot.restore(self.place, state, self.generators)
@@ -65,15 +78,12 @@ class Slot:
             return  # the work is done again
 
     def keep_if_due(self, state: State) -> None:
-        """Write `state` if the last time is long enough ago."""
-        if self.place and time.monotonic() - self.written >= self.every_seconds:
-            self.keep(state)
-
-    def keep(self, state: State) -> None:
-        """Write `state`."""
-        if self.place:
-            snapshot.keep(self.place, state, self.generators)
-            self.written = time.monotonic()
+        """Keep `state` between two batches, or at the end, if the last write is long enough ago."""
+        if self.keeper is None or not (state.is_done or self.keeper.is_due()):
+            return
+        self.keeper.waiting.append(snapshot.taken(self.place, state, self.generators))
+        if self.keeper.is_due():
+            self.keeper.write()
 
 
 _keeper: ContextVar[Keeper | None] = ContextVar("keeper", default=None)
@@ -120,4 +130,4 @@ def slot(batches: Draws) -> Slot:
         return Slot()
     place = Place(keeper.folder, keeper.n_calls, f"{keeper.key}/{batches.seed}/{len(batches)}")
     keeper.n_calls += 1
-    return Slot(place, tuple(keeper.generators), keeper.every_seconds)
+    return Slot(keeper, place, tuple(keeper.generators))

@@ -38,8 +38,21 @@ class Place(NamedTuple):
         return self.folder / f"fit-{self.call:03d}.json"
 
 
-def keep(place: Place, state: State, generators: Sequence[Generator]) -> None:
-    """Write `state` and the states of `generators`."""
+class Snapshot(NamedTuple):
+    """What will be the two files of a run."""
+
+    place: Place
+    tensors: bytes
+    record: str
+
+    @property
+    def path(self) -> Path:
+        """Where the tensors go."""
+        return _weights(self.place, hashlib.sha256(self.tensors).hexdigest())
+
+
+def taken(place: Place, state: State, generators: Sequence[Generator]) -> Snapshot:
+    """Return `state` and the states of `generators` as they are now."""
     from safetensors.torch import save
 
     tensors: Weights = {}
@@ -47,13 +60,18 @@ def keep(place: Place, state: State, generators: Sequence[Generator]) -> None:
     data = save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()})
     digest = hashlib.sha256(data).hexdigest()
     content = {"key": place.key, "tensors": digest, "state": told}
-    write_atomic(_weights(place, digest), data)
-    write_atomic(
-        place.record, json.dumps({"content": content, "sha256": of_json(content)}, sort_keys=True)
-    )
-    for path in place.folder.glob(f"fit-{place.call:03d}-*.safetensors"):
-        if path != _weights(place, digest):
-            path.unlink()
+    record = json.dumps({"content": content, "sha256": of_json(content)}, sort_keys=True)
+    return Snapshot(place, data, record)
+
+
+def write(one: Snapshot) -> None:
+    """Write `one`, and remove what was kept of the same run before."""
+    path = one.path
+    write_atomic(path, one.tensors)
+    write_atomic(one.place.record, one.record)
+    for old in one.place.folder.glob(f"fit-{one.place.call:03d}-*.safetensors"):
+        if old != path:
+            old.unlink()
 
 
 def restore(place: Place, state: State, generators: Sequence[Generator]) -> None:
