@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from conftest import seeded
 from fivefold.core.codec import decode, encode
 from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.evidence import Evidence
 from fivefold.core.step import Step
 from fivefold.learning import R2, Accuracy, Finetune
 from fivefold.training import SGD, Cosine, Muon
+from seeding import seeded
 
 
 def score(probe, model, data):

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from conftest import seeded
 from fivefold.core.data import Batch, Seen, Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence, Missing
@@ -17,6 +16,7 @@ from fivefold.learning import AUC, F1, R2, RMSE, Accuracy
 from fivefold.learning.auc import area, log_odds, newcombe
 from fivefold.learning.f1 import credible
 from fivefold.models import CallableModel
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 

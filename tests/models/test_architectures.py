@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.codec import decode, encode
 from fivefold.core.errors import BadInput
 from fivefold.core.loss import cross_entropy
@@ -16,6 +15,7 @@ from fivefold.models import MLP, ConvNet, ResNet, TorchModel, fresh
 from fivefold.models.initialize import built
 from fivefold.models.prepare import PrepareTable
 from fivefold.training.private_gradient import clipped_sum
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 TEN = Task(classes=tuple("0123456789"))

@@ -7,7 +7,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptro
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from conftest import seeded
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.evidence import Evidence
 from fivefold.core.model import HasNet, Model
@@ -15,6 +14,7 @@ from fivefold.core.task import Task
 from fivefold.learning import Accuracy, Finetune
 from fivefold.models import CallableModel, SklearnModel, import_function
 from fivefold.models.answers import Kind
+from seeding import seeded
 
 
 def fitted(table, classes=("no", "yes")):

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.models import Int8Linear
 from fivefold.models.int8 import has_kernel
+from seeding import seeded
 
 few = settings(max_examples=20, deadline=None, derandomize=True)
 

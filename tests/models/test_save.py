@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import seeded
 from fivefold.core.errors import BadInput, Damaged
 from fivefold.core.fingerprint import of_json, of_state
 from fivefold.learning import Finetune
 from fivefold.models import MLP, ConvNet, Int8Linear, ResNet, fresh, load_model, save_model
 from fivefold.models.describe import ARGUMENTS, KINDS, describe, rebuild
 from fivefold.models.residual import Residual
+from seeding import seeded
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
