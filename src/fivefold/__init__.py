@@ -2,9 +2,8 @@
 
     import fivefold as ff
 
-    recipe = ff.read_recipe("recipes/medical.toml")
-    run = ff.run(recipe)
-    ff.Matrix(run)
+    run = ff.run(ff.read_recipe(Path("recipes/medical.toml")))
+    print(ff.matrix(run))
 
 Names are loaded when they are first used, so that `import fivefold` is instant.
 """
@@ -21,15 +20,22 @@ _PLACES = {
     "carry_out": "recipe",
     "read_recipe": "recipe",
     "read_run": "recipe",
+    "recipe_from": "recipe",
     "run": "recipe",
+    "from_frame": "data",
+    "MLP": "models",
+    "fresh": "models",
     "load_model": "models",
     "save_model": "models",
     "explain": "explanation",
     "Matrix": "report",
     "Policy": "report",
     "judge": "report",
-    "page": "report",
+    "matrix": "report",
     "model_card": "report",
+    "page": "report",
+    "policy_from": "report",
+    "read_policy": "report",
     "load_bundle": "deploy",
     "verify_bundle": "deploy",
     "write_bundle": "deploy",
