@@ -18,6 +18,7 @@ from fivefold.core.errors import BadInput, Damaged
 from fivefold.core.evidence import Evidence, Finding, Missing
 from fivefold.core.fingerprint import of_state
 from fivefold.core.jsonfile import from_json
+from fivefold.core.lineage import Claim, Record
 from fivefold.deploy import Bundle, load_bundle, verify_bundle, write_bundle
 from fivefold.deploy.seal import MANIFEST, SIGNATURE, seal
 from fivefold.models import load_model
@@ -317,7 +318,8 @@ def test_a_failure_leaves_nothing_and_spoils_nothing(run, trained, copy, tmp_pat
 def test_a_model_of_another_stage_does_not_ship_with_this_evidence(
     run, trained, untrained, tmp_path
 ):
-    stages = (run.stages[0], replace(run.stages[1], lineage=(*trained.lineage, trained.lineage[0])))
+    more = (*trained.lineage, Record("more", {}, "", Claim()))
+    stages = (run.stages[0], replace(run.stages[1], lineage=more))
     with pytest.raises(BadInput, match="history of stage plain"):
         write_bundle(replace(run, stages=stages), "plain", trained, tmp_path / "b")
     with pytest.raises(BadInput, match="start, plain"):

@@ -108,7 +108,7 @@ def test_choices_theme_and_data_work(browser, files):
     page.wait_for_timeout(300)
     assert gallery.locator("svg").inner_html() != before
     gallery.locator("summary").click()
-    assert gallery.locator(".rows-table tbody tr").count() > 3
+    gallery.locator(".rows-table tbody tr").nth(3).wait_for()
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
     page.locator("#theme").click()

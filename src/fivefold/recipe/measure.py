@@ -1,7 +1,8 @@
 """Ask the probes, and remember their answers."""
 
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from torch import Generator
 
@@ -17,6 +18,7 @@ from fivefold.core.text import Text
 from fivefold.recipe.folder import Measured, StageFolder
 from fivefold.recipe.key import key_of, seed_of
 
+KEEP_SECONDS = 2.0  # a write that survives a power cut costs as much as a small probe
 Load = Callable[[], Model]
 
 
@@ -30,28 +32,48 @@ def measure(
     """Return what every probe finds, asking only those whose answer is not known yet.
 
     Args:
-        folder: Where answers are kept; written after each one.
+        folder: Where answers are kept; an interruption costs a few seconds of them.
         asked: Probes of the last model, comparisons of the first with the last.
         stages: Hash and loader of the parent (if any) and of the model itself.
         data: The examples.
         seed: Seed of the recipe; a probe draws the same at every stage, so that two stages differ only
             by the step between them.
     """
-    known, found = folder.measured(), list[Measured]()
+    known = folder.measured()
+    before = tuple(known.values())
     kind = data.task.kind
     asked = [p for p in asked if isinstance(p, Comparison) or kind in p.tasks]
+    try:
+        found = tuple(_answers(folder, asked, stages, data, seed, known))
+    except BaseException:
+        folder.keep_measured(tuple(known.values()))
+        raise
+    if found != before:
+        folder.keep_measured(found)
+    _check_unique([f for m in found for f in m.findings])
+    return found
+
+
+def _answers(
+    folder: StageFolder,
+    asked: Sequence[Probe | Comparison],
+    stages: Sequence[tuple[str, Load]],
+    data: Dataset,
+    seed: int,
+    known: dict[str, Measured],
+) -> Iterator[Measured]:
+    """Yield the answer to each probe, adding to `known` what had to be asked."""
+    written = time.monotonic()
     for probe in progress.track(asked, "measuring"):
         which = stages if isinstance(probe, Comparison) else stages[-1:]
-        key = key_of(
-            probe=encode(probe), models=[h for h, _ in which], data=data.fingerprint, seed=seed
-        )
+        models = [h for h, _ in which]
+        key = key_of(probe=encode(probe), models=models, data=data.fingerprint, seed=seed)
         if key not in known:
             known[key] = _ask(key, probe, [load() for _, load in which], data, seed)
+        if time.monotonic() - written > KEEP_SECONDS:
             folder.keep_measured(tuple(known.values()))
-        found.append(known[key])
-    folder.keep_measured(tuple(found))
-    _check_unique([f for m in found for f in m.findings])
-    return tuple(found)
+            written = time.monotonic()
+        yield known[key]
 
 
 def total(found: Sequence[Measured]) -> Cost:
