@@ -11,7 +11,6 @@ from fivefold.core.text import LANGUAGES
 
 app = typer.Typer(
     name="fivefold",
-    help="Take a model through its life, and measure what each promise costs the others.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
@@ -45,11 +44,35 @@ class Format(StrEnum):
 assert tuple(Lang) == LANGUAGES
 Json = Annotated[bool, typer.Option("--json", help="Write JSON on stdout and nothing else.")]
 Language = Annotated[
-    Lang, typer.Option("--lang", envvar="FIVEFOLD_LANG", help="Language of messages and reports.")
+    Lang,
+    typer.Option(
+        "--lang", help="Language of messages and reports; the variable FIVEFOLD_LANG works too."
+    ),
 ]
 RunPath = Annotated[Path, typer.Argument(help="Folder of a run, such as runs/medical.")]
 Workdir = Annotated[Path, typer.Option(help="Folder of the run folders.")]
 StageName = Annotated[str, typer.Option(help="Name of a stage; the last one if not given.")]
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(version("fivefold"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    lang: Language = Lang.EN,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Take a model through its life, and measure what each promise costs the others."""
 
 
 @app.command()
@@ -109,7 +132,7 @@ def run(
 def report(
     run: RunPath,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; beside the run if not given.")
+        Path | None, typer.Option(help="File to write; in the run folder if not given.")
     ] = None,
     format: Annotated[
         Format, typer.Option(help="A page, the numbers, or a model card.")
@@ -159,7 +182,7 @@ def gate(
 def bundle(
     run: RunPath,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write; beside the run if not given.")
+        Path | None, typer.Option(help="Folder to write; in the run folder if not given.")
     ] = None,
     stage: StageName = "",
     sign: Annotated[

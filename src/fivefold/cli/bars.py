@@ -1,4 +1,4 @@
-"""Progress bars on a terminal; one line per piece of work elsewhere."""
+"""Progress bars, if a person watches a terminal."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ def shown(voice: Voice) -> Generator[None]:
         TimeRemainingColumn(),
     )
     with (
-        Progress(*columns, console=console, transient=True) as bars,
+        Progress(*columns, console=console, transient=True, refresh_per_second=4) as bars,
         progress.heard_by(Bars(bars, voice)),
     ):
         yield

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
+from fivefold.core.errors import BadInput
 from fivefold.deploy import Bundle, verify_bundle, write_bundle
 from fivefold.models import load_model
 from fivefold.recipe import Run, read_run
@@ -33,20 +34,31 @@ def pack(
             public=str(public),
         )
     index = [s.name for s in run.stages].index(stage)
-    model = load_model(run.folder / "stages" / f"{index:02d}-{stage}")
+    plugins = tuple(run.recipe["plugins"])
+    model = load_model(run.folder / "stages" / f"{index:02d}-{stage}", plugins=plugins)
     verdict = judge(run, policy_from(run.recipe["policy"])) if run.recipe["policy"] else None
     made = write_bundle(
-        run, stage, model, out, key=key, card=model_card(run, stage),
+        run, stage, model, out, key=key, card=model_card(run, verdict, stage=stage),
         verdict=verdict.to_dict() if verdict else None, overwrite=overwrite,
     )  # fmt: skip
     voice.say("Bundle: {path}", path=str(out))
     return made
 
 
-def verify(folder: Path, key: Path | None, voice: Voice) -> Bundle:
+def verify(folder: Path, key: Path | None, voice: Voice) -> None:
+    """Check a bundle and put what may be believed of it on stdout."""
+    voice.give(_told(check(folder, key, voice)))
+
+
+def check(folder: Path, key: Path | None, voice: Voice) -> Bundle:
     """Check a bundle and say what may be believed of it."""
+    if (folder / "run.json").is_file() and not (folder / "bundle.json").exists():
+        raise BadInput(
+            "This is the folder of a run, not of a bundle.",
+            where=str(folder),
+            mend='Pack a stage of it with "fivefold bundle", and verify that.',
+        )
     found = verify_bundle(folder, public_key=key)
-    voice.give(_told(found))
     if not found.is_signed:
         voice.say("Intact, but unsigned: anybody could have made it.")
     elif key is None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from fivefold.cli.grid import show
 from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
 from fivefold.core.errors import BadInput
@@ -19,7 +20,9 @@ def compare(folders: list[Path], stage: str, voice: Voice) -> None:
     if len({r.data.fingerprint for r in runs}) > 1:
         voice.say("These runs measured different data: differences may be the data's.")
     shown = matrix(joined)
-    voice.give(shown.to_rows(), shown)
+    voice.give(shown.to_rows())
+    if not voice.is_json:
+        show(shown, voice)
 
 
 def side_by_side(runs: list[Run], names: list[str]) -> Run:

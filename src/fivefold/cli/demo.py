@@ -4,11 +4,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import fivefold
-from fivefold.cli.bundle import pack, verify
+from fivefold.cli.bundle import check, pack
 from fivefold.cli.gate import policy_of, table
-from fivefold.cli.run import run
+from fivefold.cli.run import page_name, perform
 from fivefold.cli.voice import Voice
 from fivefold.core.errors import BadInput
+from fivefold.recipe import Run
 from fivefold.report import judge
 
 RECIPES = ("medical", "digits")
@@ -17,18 +18,24 @@ RECIPES = ("medical", "digits")
 def demo(workdir: Path, voice: Voice) -> None:
     """Run, report, judge, pack, verify; then say what to do next."""
     told: list[dict[str, object]] = []
-    quiet = Voice(language=voice.language)
     for name in RECIPES:
         voice.say("— {name} —", name=name)
-        done = run(recipe_file(name), workdir, frozenset(), "auto", False, quiet)
-        verdict = judge(done, policy_of(done))
-        quiet.console(stderr=voice.is_json).print(table(verdict, voice))
+        done = perform(recipe_file(name), workdir, voice)
+        passed = _judged(done, voice)
         out, key = done.folder / f"{name}.bundle", workdir / "demo-key.pem"
-        pack(done, done.stages[-1].name, out, key, True, quiet)
-        verify(out, key.with_suffix(".pub.pem"), quiet)
-        told.append({"run": str(done.folder), "passed": verdict.passed, "bundle": str(out)})
+        pack(done, done.stages[-1].name, out, key, True, voice)
+        check(out, key.with_suffix(".pub.pem"), voice)
+        told.append({"run": str(done.folder), "passed": passed, "bundle": str(out)})
     voice.give(told)
     _next(workdir, voice)
+
+
+def _judged(done: Run, voice: Voice) -> bool:
+    """Show the verdict and say whether the gate is passed; the demo goes on either way."""
+    verdict = judge(done, policy_of(done))
+    voice.console(stderr=voice.is_json).print(table(verdict, voice))
+    voice.say("The gate is passed." if verdict.passed else "The gate is not passed.")
+    return verdict.passed
 
 
 def recipe_file(name: str) -> Path:
@@ -51,12 +58,9 @@ def recipe_file(name: str) -> Path:
 
 
 def _next(workdir: Path, voice: Voice) -> None:
+    run = workdir / RECIPES[0]
     voice.say("What next:")
-    for line in (
-        f"open {workdir}/medical/report.html",
-        f"fivefold gate {workdir}/medical",
-        f"fivefold compare {workdir}/medical {workdir}/digits",
-        "fivefold init mine --data my.csv --target my_column",
-        "fivefold list",
-    ):
-        voice.say("  {line}", line=line)
+    voice.say("  Open {path} in a browser: what each step cost.", path=str(run / page_name(voice)))
+    voice.say("  fivefold verify {path}", path=str(run / f"{RECIPES[0]}.bundle"))
+    voice.say("  fivefold init mine --data my.csv --target my_column")
+    voice.say("  fivefold list")

@@ -1,12 +1,17 @@
 """Judge a run by a policy."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadRecipe
+from fivefold.core.text import Language, translate
 from fivefold.recipe import Run, read_run
-from fivefold.report import Policy, Verdict, judge, junit, policy_from, read_policy
+from fivefold.report import Check, Policy, Verdict, judge, junit, policy_from, read_policy
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def gate(folder: Path, policy: Path | None, report: Path | None, voice: Voice) -> None:
@@ -21,6 +26,7 @@ def gate(folder: Path, policy: Path | None, report: Path | None, voice: Voice) -
         write_atomic(report, junit(verdict))
     voice.give(verdict.to_dict(), table(verdict, voice))
     verdict.raise_for_status()
+    voice.say("The gate is passed: {n} checks.", n=len(verdict.checks))
 
 
 def policy_of(run: Run) -> Policy:
@@ -29,7 +35,7 @@ def policy_of(run: Run) -> Policy:
     Raises:
         BadRecipe: It has none.
     """
-    if not run.recipe["policy"]:
+    if not run.recipe.get("policy"):
         raise BadRecipe(
             "The recipe of this run has no policy.",
             where=str(run.folder),
@@ -38,29 +44,38 @@ def policy_of(run: Run) -> Policy:
     return policy_from(run.recipe["policy"])
 
 
-def table(verdict: Verdict, voice: Voice) -> object:
-    """Return the verdict as a table for the terminal."""
+def table(verdict: Verdict, voice: Voice) -> "Table":
+    """Return the verdict as a table for the terminal: one line per check, the reason below if there is one."""
     from rich.markup import escape
     from rich.table import Table
 
-    from fivefold.core.text import translate
-
-    colours = {"PASS": "green", "FAIL": "red", "MISSING": "yellow"}
-    shown = Table(box=None, show_header=False)
+    shown = Table(box=None, pad_edge=False)
+    for head in ("", "stage", "evidence", "limit", "found"):
+        shown.add_column(translate(head, voice.language), no_wrap=head in ("", "stage"))
     for check in verdict.checks:
-        colour = colours[check.status] if not check.passed or check.status == "PASS" else "dim"
-        seen = (
-            "" if check.value is None else f"{check.value:.4g} [{check.low:.4g}, {check.high:.4g}]"
-        )
         status = translate(check.status, voice.language)
-        rule = f"{translate(check.rule.replace('_', ' '), voice.language)} {check.limit:g}"
-        reason = check.reason.words(voice.language)
         shown.add_row(
-            f"[{colour}]{status}[/]",
+            f"[{_colour(check)}]{status}[/]",
             escape(check.stage),
             escape(check.key),
-            escape(seen),
-            rule,
-            escape(reason),
+            escape(_rule(check, voice.language)),
+            escape(_found(check, voice.language)),
         )
     return shown
+
+
+def _colour(check: Check) -> str:
+    if check.status == "MISSING":
+        return "yellow" if check.required else "dim"
+    return "green" if check.passed else "red"
+
+
+def _rule(check: Check, language: Language) -> str:
+    rule = f"{translate(check.rule.replace('_', ' '), language)} {check.limit:g}"
+    return f"{rule} ({check.against})" if check.against else rule
+
+
+def _found(check: Check, language: Language) -> str:
+    if check.value is None:
+        return check.reason.words(language)
+    return f"{check.value:.4g} [{check.low:.4g}, {check.high:.4g}]"

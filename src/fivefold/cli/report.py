@@ -16,6 +16,8 @@ def report(folder: Path, out: Path | None, kind: str, stage: str, voice: Voice) 
     stage = stage_of(run, stage)
     name = {"html": "report.html", "json": "report.json", "card": "MODEL_CARD.md"}[kind]
     path = out or folder / (name if voice.language == "en" or kind != "html" else "report.zh.html")
+    if kind == "html":
+        voice.say("Writing the report ...")  # its pictures take seconds
     write_atomic(path, _content(run, kind, stage, voice))
     voice.give({"path": str(path)})
     voice.say("Report: {path}", path=str(path))
@@ -42,7 +44,7 @@ def stage_of(run: Run, name: str) -> str:
 def _content(run: Run, kind: str, stage: str, voice: Voice) -> str:
     if kind == "json":
         return to_json({"run": run, "matrix": matrix(run).to_rows()})
-    if kind == "card":
-        return model_card(run, stage)
     verdict = judge(run, policy_from(run.recipe["policy"])) if run.recipe["policy"] else None
-    return page(run, voice.language, verdict)
+    if kind == "card":
+        return model_card(run, verdict, stage=stage)
+    return page(run, voice.language, verdict, stage=stage)

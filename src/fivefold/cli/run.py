@@ -1,18 +1,20 @@
-"""Carry out a recipe and show the matrix grow."""
+"""Carry out a recipe: tell of each stage, show the matrix, write the report."""
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from fivefold.cli.bars import shown
+from fivefold.cli.grid import show
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
-from fivefold.core.errors import BadInput
+from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.progress import heard_by
 from fivefold.recipe import Recipe, Run, carry_out, read_recipe
 from fivefold.recipe.tensorboard import Scalars
 from fivefold.recipe.walk import Device
-from fivefold.report import judge, matrix, page, policy_from
+from fivefold.report import Matrix, judge, matrix, page, policy_from
+from fivefold.report.words import title
 
 
 def run(
@@ -22,27 +24,56 @@ def run(
     device: Device,
     tensorboard: bool,
     voice: Voice,
+) -> None:
+    """Run the recipe in `path` and put what came out on stdout."""
+    done = perform(path, workdir, voice, force=force, device=device, tensorboard=tensorboard)
+    report = str(done.folder / page_name(voice))
+    voice.give({"run": str(done.folder), "report": report, "matrix": matrix(done).to_rows()})
+
+
+def perform(
+    path: Path,
+    workdir: Path,
+    voice: Voice,
+    *,
+    force: frozenset[str] = frozenset(),
+    device: Device = "auto",
+    tensorboard: bool = False,
 ) -> Run:
-    """Run the recipe in `path`, print the matrix after each stage, write the report."""
+    """Run the recipe in `path`, tell how each stage went, show the matrix, write the report."""
     recipe = read_recipe(path)
     _check_names(recipe, force)
+    _check_device(device)
+    _check_policy(recipe, path)
     with shown(voice), _scalars(workdir / recipe.name, tensorboard) as scalars:
         done = _watched(recipe, workdir, force, device, scalars, voice)
+    if not voice.is_json:
+        show(matrix(done), voice)
+    voice.say("Writing the report ...")
     report = write_report(done, voice)
-    shown_matrix = matrix(done)
-    voice.give({"run": str(done.folder), "report": str(report), "matrix": shown_matrix.to_rows()})
     voice.say("Report: {path}", path=str(report))
     return done
 
 
 def write_report(done: Run, voice: Voice) -> Path:
-    """Write the page of a run beside it and return its path."""
-    verdict = judge(done, policy_from(done.recipe["policy"])) if done.recipe["policy"] else None
-    path = done.folder / (
-        "report.html" if voice.language == "en" else f"report.{voice.language}.html"
-    )
+    """Write the page of a run into its folder and return its path.
+
+    Raises:
+        BadRecipe: The policy names what the run does not have; the page is written without a verdict.
+    """
+    path = done.folder / page_name(voice)
+    try:
+        verdict = judge(done, policy_from(done.recipe["policy"])) if done.recipe["policy"] else None
+    except BadRecipe:
+        write_atomic(path, page(done, voice.language))
+        raise
     write_atomic(path, page(done, voice.language, verdict))
     return path
+
+
+def page_name(voice: Voice) -> str:
+    """Return the name of the page's file."""
+    return "report.html" if voice.language == "en" else f"report.{voice.language}.html"
 
 
 def _watched(
@@ -53,7 +84,7 @@ def _watched(
     scalars: Scalars | None,
     voice: Voice,
 ) -> Run:
-    """Carry the recipe out; at each stage tell how it went and show the matrix so far."""
+    """Carry the recipe out and tell how each stage went."""
     total, last = len(recipe.steps) + 1, None
     for last in carry_out(recipe, workdir, force=force, device=device):
         stage = last.stages[-1]
@@ -65,10 +96,22 @@ def _watched(
             i=len(last.stages), total=total, stage=stage.name,
             step=f"{stage.cost.seconds:.1f}", probes=f"{stage.probe_cost.seconds:.1f}",
         )  # fmt: skip
-        if not voice.is_json and (not stage.was_cached or len(last.stages) == total):
-            voice.give(None, matrix(last))
+        _tell_changes(matrix(last), voice)
     assert last is not None  # there is always a start
     return last
+
+
+def _tell_changes(found: Matrix, voice: Voice) -> None:
+    """Say what the latest stage has certainly made better and worse."""
+    changed: dict[str, dict[str, None]] = {"better": {}, "worse": {}}
+    for row in found.rows:
+        judged = row.cells[-1].change
+        if judged and judged.judgement in changed:
+            changed[judged.judgement][title(row.name, voice.language)] = None
+    if changed["better"]:
+        voice.say("  better: {names}", names=", ".join(changed["better"]))
+    if changed["worse"]:
+        voice.say("  worse: {names}", names=", ".join(changed["worse"]))
 
 
 @contextmanager
@@ -84,12 +127,32 @@ def _scalars(folder: Path, wanted: bool) -> Generator[Scalars | None]:
 
 
 def _check_names(recipe: Recipe, force: frozenset[str]) -> None:
-    known = {"start", *(s.name for s in recipe.steps)}
-    if unknown := sorted(force - known):
+    known = ["start", *(s.name for s in recipe.steps)]
+    if unknown := sorted(force.difference(known)):
         raise BadInput(
             "The recipe has no stage called {name}.",
             where="--force",
             mend="It has: {known}.",
             name=unknown[0],
-            known=", ".join(sorted(known)),
+            known=", ".join(known),
         )
+
+
+def _check_device(device: Device) -> None:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            "This machine has no accelerator that torch can use.",
+            where="--device cuda",
+            mend="Leave it out, or write --device cpu.",
+        )
+
+
+def _check_policy(recipe: Recipe, path: Path) -> None:
+    """Refuse a malformed policy before hours of work, not after."""
+    try:
+        if recipe.policy:
+            policy_from(recipe.policy)
+    except BadRecipe as error:
+        raise error.at(f"{path}: [policy] {error.where}".rstrip()) from error

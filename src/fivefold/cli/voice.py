@@ -31,18 +31,17 @@ class Voice:
     def give(self, data: Any, shown: Any = None) -> None:
         """Put the result on stdout: `data` as JSON if asked for, else `shown`."""
         if self.is_json:
-            print(json.dumps(data, ensure_ascii=False, indent=1))
+            print(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False))
         elif shown is not None:
             self.console().print(shown)
 
     def console(self, *, stderr: bool = False) -> "Console":
-        """Return a rich console; plain and as wide as it likes when nobody looks at a terminal."""
+        """Return a rich console; plain and wide when nobody looks at a terminal."""
         from rich.console import Console
 
         stream = sys.stderr if stderr else sys.stdout
-        return Console(
-            file=stream, width=None if stream.isatty() else 160, soft_wrap=not stream.isatty()
-        )
+        is_told = stream.isatty() or "COLUMNS" in os.environ
+        return Console(file=stream, width=None if is_told else 160, soft_wrap=not is_told)
 
 
 def language_of(argv: list[str]) -> Language:
