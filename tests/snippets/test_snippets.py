@@ -20,10 +20,15 @@ from fivefold.report import policy_from
 from snippets.likeness import is_like
 from snippets.page import PAGES, Block, Command, blocks, commands, name_of
 
-SHOWN = [p for p in PAGES if blocks(p)]
+LONG = ("docs/quickstart.md",)  # it measures all five axes at every stage
+SHOWN = [
+    pytest.param(p, marks=[pytest.mark.slow] if name_of(p) in LONG else [], id=name_of(p))
+    for p in PAGES
+    if blocks(p)
+]
 
 
-@pytest.mark.parametrize("page", SHOWN, ids=name_of)
+@pytest.mark.parametrize("page", SHOWN)
 def test_what_is_shown_is_true(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
