@@ -20,10 +20,10 @@ USAGE = {
     "no recipe": (["run"], "argument recipe is missing", "缺少参数 recipe"),
     "no run": (["gate"], "argument run is missing", "缺少参数 run"),
     "nothing to compare": (["compare"], "is missing", "缺少参数"),
-    "an unknown language": (["doctor", "--lang", "fr"], "fr is no value of --lang", ""),
+    "an unknown language": (["doctor", "--lang", "fr"], "--lang cannot be fr", ""),
     "an unknown device": (["run", "x.toml", "--device", "tpu"], "it can be 'auto'", "可用的值"),
-    "an unknown format": (["report", "x", "--format", "pdf"], "pdf is no value", "可用的值"),
-    "a word too many": (["verify", "a", "b"], "words too many: b", "多余的词：b"),
+    "an unknown format": (["report", "x", "--format", "pdf"], "--format cannot be pdf", "可用的值"),
+    "a word too many": (["verify", "a", "b"], "Too many words: b", "多余的词：b"),
     "an option without its value": (["gate", "x", "--policy"], "needs a value", "需要一个值"),
     "braces": (["run", "x.toml", "--{b}"], "no option --{b}", "没有选项 --{b}"),
 }  # fmt: skip

@@ -148,7 +148,7 @@ def test_a_kept_policy_passes(ask, made):
     said = ask("gate", made / "runs/toy", "--policy", made / "kept.toml")
     assert said.code == 0
     assert "PASS" in said.out
-    assert "The gate is passed: 1 checks." in said.err
+    assert "The gate is passed; checks: 1." in said.err
 
 
 def test_the_policy_of_the_recipe_is_the_default(ask, made):

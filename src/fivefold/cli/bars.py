@@ -27,7 +27,8 @@ class Bars:
 
     def start(self, label: str, total: int | None) -> int:
         """Begin a bar."""
-        words = " · ".join(translate(part, self._voice.language) for part in label.split(" · "))
+        stage, dot, work = label.rpartition(" · ")  # a stage keeps its name in every language
+        words = f"{stage}{dot}{translate(work, self._voice.language)}"
         return self._bars.add_task(words, total=total)
 
     def advance(self, handle: int) -> None:

@@ -26,7 +26,7 @@ def gate(folder: Path, policy: Path | None, report: Path | None, voice: Voice) -
         write_atomic(report, junit(verdict))
     voice.give(verdict.to_dict(), table(verdict, voice))
     verdict.raise_for_status()
-    voice.say("The gate is passed: {n} checks.", n=len(verdict.checks))
+    voice.say("The gate is passed; checks: {n}.", n=len(verdict.checks))
 
 
 def policy_of(run: Run) -> Policy:

@@ -15,9 +15,9 @@ COMPLAINTS = {
     r"Missing argument '(?P<name>.*?)'": text("The argument {name} is missing."),
     r"Missing command": text("No command was given."),
     r"Option '(?P<name>.*?)' requires an argument": text("The option {name} needs a value."),
-    r"Got unexpected extra argument\S* \((?P<name>.*)\)": text("There are words too many: {name}."),
+    r"Got unexpected extra argument\S* \((?P<name>.*)\)": text("Too many words: {name}."),
     r"Invalid value for '(?P<name>[^']*)'.*?: .*?'(?P<value>.*)' is not one of (?P<known>.*)\.":
-        text("{value} is no value of {name}; it can be {known}."),
+        text("{name} cannot be {value}; it can be {known}."),
 }  # fmt: skip
 
 

@@ -114,6 +114,7 @@ def _spelt(value: Any) -> str:
 
 
 def _table(entries: list[Entry], voice: Voice) -> object:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -121,5 +122,5 @@ def _table(entries: list[Entry], voice: Voice) -> object:
     table.add_column(translate("kind", voice.language), no_wrap=True)
     table.add_column(translate("what it does", voice.language), overflow="fold")
     for entry in entries:
-        table.add_row(entry.name, translate(entry.kind, voice.language), entry.about)
+        table.add_row(entry.name, translate(entry.kind, voice.language), escape(entry.about))
     return table

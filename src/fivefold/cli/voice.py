@@ -31,7 +31,8 @@ class Voice:
     def give(self, data: Any, shown: Any = None) -> None:
         """Put the result on stdout: `data` as JSON if asked for, else `shown`."""
         if self.is_json:
-            print(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False))
+            is_ascii = "utf" not in (sys.stdout.encoding or "").lower()
+            print(json.dumps(data, ensure_ascii=is_ascii, indent=1, allow_nan=False))
         elif shown is not None:
             self.console().print(shown)
 
