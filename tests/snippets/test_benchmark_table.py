@@ -13,4 +13,4 @@ def test_every_page_shows_the_results():
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert told.returncode == 0, f"{told.stdout}{told.stderr}Run: python benchmarks/table.py"
