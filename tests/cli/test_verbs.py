@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from fivefold.cli.app import app
 from fivefold.core.text import chinese
+from toyrecipe import table
 
 VERBS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
 CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -142,6 +144,20 @@ def test_compare_puts_runs_side_by_side(ask, made):
     told = one(ask("compare", run, run, "--stage", "plain", "--json"))
     assert {r["stage"] for r in told} == {"toy/plain", "toy/plain#2"}
     assert "学习" in ask("compare", run, run, "--lang", "zh").out
+
+
+def test_runs_on_different_data_are_shown_but_not_judged(ask, made, tmp_path, no_page):
+    recipe = table(data={"use": "toy:Points", "n": 300}, name="other")
+    (tmp_path / "other.toml").write_text(tomli_w.dumps(recipe))
+    assert ask("run", tmp_path / "other.toml", "--workdir", tmp_path).code == 0
+    said = ask("compare", made / "runs/toy", tmp_path / "other", "--stage", "plain")
+    assert said.code == 0
+    assert "different data" in said.err
+    told = one(ask("compare", made / "runs/toy", tmp_path / "other", "--json"))
+    assert {r["stage"] for r in told} == {"toy/other", "other/other"}
+    assert not any("judgement" in r for r in told)
+    told = one(ask("compare", made / "runs/toy", made / "runs/toy", "--json"))
+    assert any("judgement" in r for r in told)
 
 
 def test_a_kept_policy_passes(ask, made):

@@ -1,4 +1,4 @@
-"""Put runs side by side: one column per run, changes counted from the first."""
+"""Put runs side by side: one column per run, changes counted from the first if the data are the same."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ def compare(folders: list[Path], stage: str, voice: Voice) -> None:
     runs = [read_run(f) for f in folders]
     joined = side_by_side(runs, [stage_of(r, stage) for r in runs])
     if len({r.data.fingerprint for r in runs}) > 1:
-        voice.say("These runs measured different data: differences may be the data's.")
+        voice.say("These runs measured different data, so no change is called better or worse.")
     shown = matrix(joined)
     voice.give(shown.to_rows())
     if not voice.is_json:
@@ -26,12 +26,13 @@ def compare(folders: list[Path], stage: str, voice: Voice) -> None:
 
 
 def side_by_side(runs: list[Run], names: list[str]) -> Run:
-    """Return a run whose stages are one stage of each run, all children of the first."""
+    """Return a run whose stages are one stage of each run, children of the first if they share its data."""
     columns: list[Stage] = []
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
         label = f"{run.name}/{name}"
         taken = sum(c.name.partition("#")[0] == label for c in columns)
         label += f"#{taken + 1}" if taken else ""
-        parent = columns[0].name if i else ""
+        is_like_first = run.data.fingerprint == runs[0].data.fingerprint
+        parent = columns[0].name if i and is_like_first else ""
         columns.append(replace(run.stage(name), name=label, parent=parent, changes=()))
     return replace(runs[0], name=" | ".join(r.name for r in runs), stages=tuple(columns))

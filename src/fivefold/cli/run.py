@@ -108,10 +108,11 @@ def _tell_changes(found: Matrix, voice: Voice) -> None:
         judged = row.cells[-1].change
         if judged and judged.judgement in changed:
             changed[judged.judgement][title(row.name, voice.language)] = None
+    comma = {"en": ", ", "zh": "、"}[voice.language]
     if changed["better"]:
-        voice.say("  better: {names}", names=", ".join(changed["better"]))
+        voice.say("  better: {names}", names=comma.join(changed["better"]))
     if changed["worse"]:
-        voice.say("  worse: {names}", names=", ".join(changed["worse"]))
+        voice.say("  worse: {names}", names=comma.join(changed["worse"]))
 
 
 @contextmanager
