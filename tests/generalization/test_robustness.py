@@ -55,7 +55,7 @@ def plain(tempting):
 
 def robust(model, data):
     probe = RobustAccuracy(eps=0.4, steps=10, queries=50)
-    return run(probe, model, data.splits, 1)[1]
+    return run(probe, model, data.splits, 1)[0]
 
 
 def test_adversarial_training_raises_robust_accuracy(tempting, plain):
@@ -137,9 +137,9 @@ def test_robust_accuracy_of_a_linear_network_is_exact(norm, tempting):
     test = tempting.splits.test
     margin = (2 * test.y - 1) * (test.x @ w)
     length = w.abs().sum() if norm == "linf" else w.norm()
-    assert found[0].value == float((margin > 0).double().mean())
-    assert found[1].value == float((margin > 0.05 * length).double().mean())
-    for row in found[1].chart.rows:
+    assert found[1].value == float((margin > 0).double().mean())
+    assert found[0].value == float((margin > 0.05 * length).double().mean())
+    for row in found[0].chart.rows:
         assert row["accuracy"] == float((margin > row["eps"] * length).double().mean())
 
 
@@ -193,15 +193,15 @@ def test_saturated_logits_trip_the_guard_and_hide_nothing(tempting, plain):
 
 def test_the_curve_falls_and_speaks_of_the_examples_it_used(tempting, plain):
     found = run(RobustAccuracy(eps=0.2, examples=60, steps=3), plain, tempting.splits)
-    accuracy = [row["accuracy"] for row in found[1].chart.rows]
+    accuracy = [row["accuracy"] for row in found[0].chart.rows]
     assert accuracy == sorted(accuracy, reverse=True)
-    assert accuracy[0] == found[0].value
-    assert found[1].n == 60
-    assert found[1].setting == "linf eps 0.2"
+    assert accuracy[0] == found[1].value
+    assert found[0].n == 60
+    assert found[0].setting == "linf eps 0.2"
 
 
 def test_no_radius_is_clean_accuracy(tempting, plain):
-    clean, under = run(RobustAccuracy(eps=0.0, steps=1), plain, tempting.splits)
+    under, clean = run(RobustAccuracy(eps=0.0, steps=1), plain, tempting.splits)
     assert clean.value == under.value
 
 

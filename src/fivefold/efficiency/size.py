@@ -61,7 +61,6 @@ class Size(Probe):
             n=1,
             unit=unit,
             better=better,
-            floor=0.0 if unit == "fraction" else None,
             ceiling=1.0 if unit == "fraction" else None,
             interval="exact",
             chart=chart,

@@ -63,7 +63,7 @@ class RobustAccuracy(Probe):
         space, seed = model.schema.space(), fresh_seed(rng)
         found = track(falls(model.net, batch, space, radii, attacker, seed), "attack", len(radii))
         curve = [clean, *found]
-        return [self._clean(clean, batch), self._robust(model, curve, batch)]
+        return [self._robust(model, curve, batch), self._clean(clean, batch)]
 
     def _clean(self, clean: Fall, batch: Batch) -> Evidence:
         value, low, high = _standing(clean)

@@ -155,9 +155,10 @@ def _steps(tables: list[dict[str, Any]], plugins: tuple[str, ...]) -> tuple[Plan
 
 
 def _merged(preset: tuple[T, ...], own: list[T]) -> tuple[T, ...]:
-    """Return the preset with the recipe's own parts; one of the same class replaces the preset's."""
-    kinds = {type(p) for p in own}
-    return (*(p for p in preset if type(p) not in kinds), *own)
+    """Return the preset with the recipe's own parts; one of the same class takes the place of the preset's."""
+    kinds = {type(p) for p in preset}
+    mine = [p for of in preset for p in ([o for o in own if type(o) is type(of)] or [of])]
+    return (*mine, *(p for p in own if type(p) not in kinds))
 
 
 def _part(table: Any, kind: type[T], where: str, plugins: tuple[str, ...]) -> T:

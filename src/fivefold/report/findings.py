@@ -99,13 +99,15 @@ def _strongest(moved: list[Moved], judgement: Literal["better", "worse"]) -> lis
 
 def _trade(stage: Stage, reference: str, gain: Moved, loss: Moved) -> Written:
     sentence = text(
-        "{step} ({stage}, against {reference}) improved {gain}: {gain_told}, and cost {loss}: {loss_told}.",
+        "{step} ({stage}, against {reference}) improved {gain}{gain_setting}: {gain_told}, and cost {loss}{loss_setting}: {loss_told}.",
         step=str(stage.step.get("use", "")).rpartition(".")[2],
         stage=stage.name,
         reference=reference,
         gain=_name(gain.row),
+        gain_setting=_setting(gain.row),
         gain_told=_told(gain),
         loss=_name(loss.row),
+        loss_setting=_setting(loss.row),
         loss_told=_told(loss),
     )
     strength = min(gain.change.strength, loss.change.strength)
@@ -114,6 +116,10 @@ def _trade(stage: Stage, reference: str, gain: Moved, loss: Moved) -> Written:
 
 def _name(row: Row) -> str:
     return row.name.replace("_", " ")
+
+
+def _setting(row: Row) -> str:
+    return f" ({row.setting})" if row.setting else ""
 
 
 def _told(moved: Moved) -> str:
@@ -197,7 +203,7 @@ def _trained(row: Row) -> list[Cell]:
 def _place(row: Row, hit: list[tuple[str, Evidence]]) -> dict[str, Fact]:
     return {
         "name": _name(row),
-        "setting": f" ({row.setting})" if row.setting else "",
+        "setting": _setting(row),
         "floor": row.scale.show(hit[0][1].floor or 0.0),
         "stages": ", ".join(stage for stage, _ in hit),
     }

@@ -60,13 +60,13 @@ class Detection(Probe):
         alarms = self._false_alarms(clean, fitted.threshold)
         if not isinstance(model, HasNet):
             why = text("Attacks need gradients, and this model has none.")
-            return [alarms, self._missing("static", why), self._missing("adaptive", why)]
+            return [self._missing("adaptive", why), self._missing("static", why), alarms]
         attacks = self._attacks(model, fitted, splits.test, rng)
         picture = roc(clean, {name: a.score[a.fools] for name, a in attacks.items()})
         return [
-            alarms,
-            self._noticed("static", attacks, fitted.threshold, None),
             self._noticed("adaptive", attacks, fitted.threshold, picture),
+            self._noticed("static", attacks, fitted.threshold, None),
+            alarms,
         ]
 
     def _attacks(
