@@ -1,7 +1,9 @@
 """Bars: one for each piece of work, also of work inside work, and none where nobody looks."""
 
 import io
+import re
 import sys
+import time
 
 import pytest
 from rich.console import Console
@@ -60,6 +62,14 @@ def test_a_stage_keeps_its_name_in_every_language(screen, name):
         for _ in progress.track(range(3), "latency"):
             pass
     assert f"{name} · 延迟" in screen.getvalue()
+
+
+def test_the_time_that_is_left_is_estimated(screen):
+    with bars.shown(Voice()):
+        for _ in progress.track(range(4), "training"):
+            time.sleep(0.5)  # two refreshes of the screen
+    told = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert re.search(r"training .*[23]/4 0:00:0\d 0:00:0\d", told)
 
 
 def test_nothing_is_heard_with_json(screen):

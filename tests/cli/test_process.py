@@ -165,7 +165,6 @@ def test_bars_with_the_time_left_in_the_language_of_the_reader(tmp_path):
         bars = [x for x in lines if re.match(rf"(plain · )?{label}", x)]
         assert bars, label
         assert any(re.search(r"\d+/\d+ \d:\d\d:\d\d (\d:\d\d:\d\d|-:--:--)", x) for x in bars), bars
-    assert any(re.search(r"\d/\d+ \d:\d\d:\d\d \d:\d\d:\d\d", x) for x in lines)
     assert "\x1b[?25h" in told, "the cursor is hidden for good"
 
 
