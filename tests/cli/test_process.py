@@ -68,6 +68,7 @@ def test_exit_codes_reach_the_shell(made, bundle):
     assert shell("gate", made / "runs/toy", "--policy", made / "broken.toml").returncode == 4
 
 
+@pytest.mark.slow
 def test_json_and_messages_do_not_mix(made):
     done = shell(
         "gate", made / "runs/toy", "--policy", made / "broken.toml", "--json", FORCE_COLOR="1"
@@ -80,6 +81,7 @@ def test_json_and_messages_do_not_mix(made):
     assert done.stderr.startswith("完整")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_gets_question_marks_not_a_crash(made):
     done = shell(
         "compare", made / "runs/toy", made / "runs/toy", "--lang", "zh", PYTHONIOENCODING="ascii"
@@ -153,6 +155,7 @@ def drawn(told: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told)
 
 
+@pytest.mark.slow
 def test_bars_with_the_time_left_in_the_language_of_the_reader(tmp_path):
     steps = [{"name": "plain", "use": "learning.Finetune", "epochs": 60}]
     probes = [{"use": "learning.Accuracy"}, {"use": "privacy.MembershipInference", "n_shadow": 4}]
@@ -168,6 +171,7 @@ def test_bars_with_the_time_left_in_the_language_of_the_reader(tmp_path):
     assert "\x1b[?25h" in told, "the cursor is hidden for good"
 
 
+@pytest.mark.slow
 def test_no_color_is_honoured(made):
     words = ("gate", made / "runs/toy", "--policy", made / "broken.toml")
     code, told = on_a_terminal(*words)
