@@ -3,6 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
+export NO_MKDOCS_2_WARNING ?= 1
 
 # One pip call, with the constraint: otherwise pip fetches gigabytes of CUDA.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt

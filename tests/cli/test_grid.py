@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from fivefold.cli.compare import side_by_side
-from fivefold.cli.grid import blocks
+from fivefold.cli.grid import blocks, of_stages
 from fivefold.cli.voice import Voice
 from fivefold.recipe import read_run
 from fivefold.report import Matrix, matrix
@@ -61,3 +61,11 @@ def test_every_stage_comes_once(wide):
     heads = [line.split() for line in told.splitlines() if "toy/plain" in line]
     assert len(heads) > 1
     assert sorted(name for head in heads for name in head) == sorted(wide.stages)
+
+
+def test_a_stage_is_shown_beside_its_parent_alone(made: Path):
+    whole = matrix(read_run(made / "runs/toy"))
+    part = of_stages(whole, ("start", "other"))
+    assert part.stages == ("start", "other")
+    assert all(len(row.cells) == 2 and row.measured for row in part.rows)
+    assert part.row("learning.accuracy").cells[1] == whole.row("learning.accuracy").cells[-1]

@@ -68,7 +68,7 @@ def test_jpeg_is_near_and_other_files_are_passed_over(tmp_path: Path):
     (tmp_path / ".cache").mkdir()
     data = Images(path=".").load(tmp_path, seeded())
     assert sorted(everything(data)[0].mean(dim=(1, 2, 3)).tolist()) == pytest.approx([i * 20 / 255 for i in range(12)], abs=0.01)  # fmt: skip
-    assert "1 files that are neither PNG nor JPEG" in data.notes[0]
+    assert "1 files that are neither PNG nor JPEG" in str(data.notes[0])
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_copies_leave_train_and_near_copies_are_noted(tmp_path: Path):
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2)
     data = Images(path="a.npz", split=Random()).load(tmp_path, seeded())
     assert data.splits.seen.train.size == len(rows.train) - 1
-    assert any("1 examples were taken out of train" in note for note in data.notes)
-    assert any("1 examples of valid and test are nearly equal" in note for note in data.notes)
+    assert any("1 examples were taken out of train" in str(note) for note in data.notes)
+    assert any("1 examples of valid and test are nearly equal" in str(note) for note in data.notes)
 
 
 def _examples(n: int):

@@ -392,7 +392,7 @@ def made_up() -> Run:
     data = DataCard(
         name="breast cancer", fingerprint="9d1f" * 16, task=Task(classes=("malignant", "benign"), target="diagnosis"),
         schema=Schema(columns=columns, shape=(4,)), sizes={"train": 284, "valid": 114, "test": 171},
-        balance={"malignant": 106, "benign": 178}, notes=("No row is in two splits.",),
+        balance={"malignant": 106, "benign": 178}, notes=(text("No row is in two splits."),),
     )  # fmt: skip
     recipe = {
         "name": "medical", "seed": 0, "data": {"use": "data.BreastCancer"}, "model": {"use": "models.MLP", "hidden": [64, 64]},

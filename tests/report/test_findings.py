@@ -22,7 +22,8 @@ def test_a_trade_names_the_step_both_numbers_and_the_interval(run):
 
 def test_a_branch_from_the_start_is_held_against_its_eldest_sibling(run):
     assert any(
-        "DPSGD (private, against plain) improved epsilon (delta 1e-05): ∞ → 2.87" in s for s in sentences(run)
+        "DPSGD (private, against plain) improved epsilon (delta 1e-05): ∞ → 2.87" in s
+        for s in sentences(run)
     )
     assert not any(s.startswith("Finetune (plain") for s in sentences(run))
 

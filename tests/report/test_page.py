@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from fivefold.core.evidence import Axis, Missing
-from fivefold.core.text import chinese, text
+from fivefold.core.text import Text, chinese, text
 from fivefold.report import matrix, page
 from fivefold.report.templating import FOLDER, script_hash
 from report.made_up import NAMES
@@ -55,7 +55,9 @@ def hostile_page(run) -> str:
     )
     return page(
         replace(
-            odd, data=replace(odd.data, name=HOSTILE, notes=(HOSTILE,)), recipe={HOSTILE: HOSTILE}
+            odd,
+            data=replace(odd.data, name=HOSTILE, notes=(Text(HOSTILE),)),
+            recipe={HOSTILE: HOSTILE},
         )
     )
 

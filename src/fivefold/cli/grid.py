@@ -20,6 +20,18 @@ def show(matrix: Matrix, voice: Voice) -> None:
         console.print(shown)
 
 
+def of_stages(matrix: Matrix, names: tuple[str, ...]) -> Matrix:
+    """Return the columns of `names` alone, without the rows that are empty there."""
+    kept = [i for i, stage in enumerate(matrix.stages) if stage in names]
+    rows = [replace(r, cells=tuple(r.cells[i] for i in kept)) for r in matrix.rows]
+    return replace(
+        matrix,
+        stages=tuple(matrix.stages[i] for i in kept),
+        parents=tuple(matrix.parents[i] for i in kept),
+        rows=tuple(r for r in rows if r.measured),
+    )
+
+
 def blocks(matrix: Matrix, voice: Voice, width: int) -> list["Table"]:
     """Return the fewest tables that fit into `width`, with about equally many stages in each."""
     from rich.console import Console

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from fivefold.cli.bars import shown
-from fivefold.cli.grid import show
+from fivefold.cli.grid import of_stages, show
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadInput, BadRecipe
@@ -84,7 +84,7 @@ def _watched(
     scalars: Scalars | None,
     voice: Voice,
 ) -> Run:
-    """Carry the recipe out and tell how each stage went."""
+    """Carry the recipe out, tell how each stage went, and show it beside the one it started from."""
     total, last = len(recipe.steps) + 1, None
     for last in carry_out(recipe, workdir, force=force, device=device):
         stage = last.stages[-1]
@@ -97,6 +97,8 @@ def _watched(
             step=f"{stage.cost.seconds:.1f}", probes=f"{stage.probe_cost.seconds:.1f}",
         )  # fmt: skip
         _tell_changes(matrix(last), voice)
+        if stage.parent and not (voice.is_json or stage.was_cached):
+            show(of_stages(matrix(last), (stage.parent, stage.name)), voice)
     assert last is not None  # there is always a start
     return last
 

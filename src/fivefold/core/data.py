@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from fivefold.core.randomness import fresh_seed
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
+from fivefold.core.text import Text
 
 Inputs: TypeAlias = Tensor | Mapping[str, Tensor]
 
@@ -64,7 +65,7 @@ class Dataset(NamedTuple):
     schema: Schema
     task: Task
     fingerprint: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def take(x: Inputs, rows: Tensor | slice) -> Inputs:

@@ -48,8 +48,7 @@ def assemble(
     train, valid, test = (data.take(part) for part in rows)
     notes = (*notes, *near_copies(data.x, schema, rows))
     splits = Splits(Seen(train, valid), test)
-    told = tuple(str(note) for note in notes)
-    return Dataset(name, splits, schema, task, fingerprint(splits, schema, task), told)
+    return Dataset(name, splits, schema, task, fingerprint(splits, schema, task), notes)
 
 
 def fingerprint(splits: Splits, schema: Schema, task: Task) -> str:

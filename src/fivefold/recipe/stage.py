@@ -10,6 +10,7 @@ from fivefold.core.evidence import Evidence, Finding
 from fivefold.core.lineage import Lineage
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
+from fivefold.core.text import Text
 
 START = "start"
 
@@ -68,7 +69,7 @@ class DataCard:
     schema: Schema
     sizes: Mapping[str, int]
     balance: Mapping[str, int] = field(default_factory=dict[str, int])
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
