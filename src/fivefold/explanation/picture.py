@@ -8,16 +8,17 @@ from torch import Tensor
 
 from fivefold.core.interval import Z95
 from fivefold.core.text import Text, text
-from fivefold.explanation.attribution import Attribution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from fivefold.explanation.attribution import Attribution
 
 MOST_BARS, MOST_ROWS = 12, 5
 UP, DOWN = "#b2182b", "#2166ac"  # told apart by colour-blind readers, and by the side they lie on
 
 
-def draw(shown: Attribution, row: int, output: int, ax: "Axes | None") -> "Axes":
+def draw(shown: "Attribution", row: int, output: int, ax: "Axes | None") -> "Axes":
     """Draw one example and return the axes; nothing is shown or saved."""
     if ax is None:
         from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ def draw(shown: Attribution, row: int, output: int, ax: "Axes | None") -> "Axes"
     return ax
 
 
-def as_html(shown: Attribution) -> str:
+def as_html(shown: "Attribution") -> str:
     """Return the first few examples as tables of their largest attributions."""
     rows = range(min(MOST_ROWS, len(shown.values)))
     tables = "".join(_table(shown, row, shown.index_of("", row)) for row in rows)
@@ -41,7 +42,7 @@ def largest(values: Tensor, most: int = MOST_BARS) -> list[int]:
     return values.abs().sort(descending=True, stable=True).indices[:most].tolist()
 
 
-def _bars(shown: Attribution, row: int, output: int, ax: "Axes") -> None:
+def _bars(shown: "Attribution", row: int, output: int, ax: "Axes") -> None:
     values = shown.values[row, :, output]
     order = largest(values)[::-1]
     widths = values[order].tolist()
@@ -59,7 +60,7 @@ def _whiskers(error: Tensor) -> list[float]:
     return (Z95 * error).nan_to_num(posinf=0.0).tolist()
 
 
-def _heat(shown: Attribution, row: int, output: int, ax: "Axes") -> None:
+def _heat(shown: "Attribution", row: int, output: int, ax: "Axes") -> None:
     values = shown.values[row, :, output].reshape(shown.groups.shape)
     limit = max(float(values.abs().max()), 1e-12)
     picture = ax.imshow(values.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -69,7 +70,7 @@ def _heat(shown: Attribution, row: int, output: int, ax: "Axes") -> None:
     bar.set_label(str(shown.unit))
 
 
-def _told(shown: Attribution, row: int, output: int) -> Text:
+def _told(shown: "Attribution", row: int, output: int) -> Text:
     return text(
         "{output}: from {base} to {score}",
         output=shown.outputs[output],
@@ -78,7 +79,7 @@ def _told(shown: Attribution, row: int, output: int) -> Text:
     )
 
 
-def _summary(shown: Attribution) -> Text:
+def _summary(shown: "Attribution") -> Text:
     return text(
         "{method}: {n} examples, {sure} of them converged, {evaluations} model evaluations.",
         method=shown.method,
@@ -88,14 +89,14 @@ def _summary(shown: Attribution) -> Text:
     )
 
 
-def _table(shown: Attribution, row: int, output: int) -> str:
+def _table(shown: "Attribution", row: int, output: int) -> str:
     values = shown.values[row, :, output]
     longest = max(float(values.abs().max()), 1e-12)
     lines = "".join(_line(shown, row, output, i, longest) for i in largest(values))
     return f"<table><caption>{escape(str(_told(shown, row, output)))}</caption>{lines}</table>"
 
 
-def _line(shown: Attribution, row: int, output: int, feature: int, longest: float) -> str:
+def _line(shown: "Attribution", row: int, output: int, feature: int, longest: float) -> str:
     value = float(shown.values[row, feature, output])
     error = shown.error
     sure = "" if error is None else f" ± {Z95 * float(error[row, feature, output]):.2g}"
