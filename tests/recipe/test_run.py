@@ -258,3 +258,14 @@ def test_the_files_are_plain(recipe, workdir):
     names = {p.name for p in (workdir / "toy/stages/01-plain").iterdir()}
     assert names == {"model.safetensors", "model.json", "stage.json", "evidence.json"}
     json.loads((workdir / "toy/run.json").read_text())
+
+
+def test_a_run_and_its_evidence_show_themselves_in_a_notebook(recipe, workdir):
+    done = run(recipe, workdir)
+    shown = done._repr_html_()
+    assert shown.count("<tr>") == 1 + len(done.stages)
+    assert "learning.Finetune" in shown
+    assert "<script>" not in replace(done, name="<script>")._repr_html_()
+    found = done.stage("plain").evidence[0]
+    assert "learning.accuracy" in found._repr_html_()
+    assert f"n = {found.n}" in found._repr_html_()

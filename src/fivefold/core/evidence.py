@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from math import isnan
 from typing import Literal, TypeAlias
 
@@ -74,6 +75,11 @@ class Evidence:
     def worst(self) -> float:
         """The bound a careful reader goes by."""
         return self.low if self.better == "higher" else self.high
+
+    def _repr_html_(self) -> str:
+        bounds = f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        told = f"{self.unit}, n = {self.n}, {self.interval}. {self.note}"
+        return f"<b>{escape(self.key)}</b> {bounds} <small>{escape(told)}</small>"
 
 
 @dataclass(frozen=True, kw_only=True)

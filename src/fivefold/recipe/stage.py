@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,14 @@ class Run:
     def parent_of(self, stage: Stage) -> Stage | None:
         """Return the stage that `stage` started from; None for the start."""
         return self.stage(stage.parent) if stage.parent else None
+
+    def _repr_html_(self) -> str:
+        head = "<tr><th>stage</th><th>from</th><th>step</th><th>seconds</th><th>numbers</th></tr>"
+        rows = "".join(_html_row(stage) for stage in self.stages)
+        return f"<b>{escape(self.name)}</b> <small>{escape(str(self.folder))}</small><table>{head}{rows}</table>"
+
+
+def _html_row(stage: Stage) -> str:
+    step, seconds = str(stage.step.get("use", "")), f"{stage.cost.seconds:.1f}"
+    cells = (stage.name, stage.parent, step, seconds, str(len(stage.evidence)))
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
