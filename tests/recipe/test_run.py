@@ -269,3 +269,53 @@ def test_a_run_and_its_evidence_show_themselves_in_a_notebook(recipe, workdir):
     found = done.stage("plain").evidence[0]
     assert "learning.accuracy" in found._repr_html_()
     assert f"n = {found.n}" in found._repr_html_()
+
+
+def test_a_number_of_another_task_is_not_asked_for(workdir):
+    both = recipe_from(table(probes=[{"use": "learning.Accuracy"}, {"use": "learning.RMSE"}]))
+    found = run(both, workdir).stage("plain").findings
+    assert [f.key for f in found] == ["learning.accuracy"]
+
+
+def test_a_step_stopped_in_the_middle_goes_on_there_with_the_same_bits(
+    recipe, workdir, monkeypatch
+):
+    import fivefold.recipe.walk as walk
+    from fivefold.core import progress
+
+    class Stopper:
+        """Raises in the middle of training; counts batches when it is not to raise."""
+
+        def __init__(self, stop_at):
+            self.left, self.seen, self.training = stop_at, 0, -1
+
+        def start(self, label, total):
+            self.training = self.training + 1 if "training" in label else self.training
+            return int("training" in label)
+
+        def advance(self, handle):
+            self.seen += handle
+            if handle and self.seen == self.left:
+                raise KeyboardInterrupt
+
+        def scalar(self, label, value, index):
+            pass
+
+        def stop(self, handle):
+            pass
+
+    keeping = walk.checkpoint.keeping
+    monkeypatch.setattr(
+        walk.checkpoint, "keeping", lambda *a, **k: keeping(*a, **k, every_seconds=0)
+    )
+    whole = run(recipe, workdir.with_name("whole"))
+    with pytest.raises(KeyboardInterrupt), progress.heard_by(Stopper(20)):
+        run(recipe, workdir)
+    counter = Stopper(0)
+    with progress.heard_by(counter):
+        again = run(recipe, workdir)
+    assert (
+        0 < counter.seen <= 60 - 18
+    )  # two batches an epoch, thirty epochs: not from the beginning
+    assert [s.key for s in again.stages] == [s.key for s in whole.stages]
+    assert not (workdir / "toy/stages/01-plain/unfinished").exists()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import inf, sqrt
 from typing import Any
 
@@ -102,3 +103,13 @@ def test_a_judgement_needs_an_interval_that_leaves_out_zero(better, before, afte
 )
 def test_unlike_numbers_have_no_change(odd):
     assert change(evidence(0.5), evidence(0.5, **odd)) is None
+
+
+def test_times_that_may_not_be_subtracted_have_no_change():
+    a = Evidence(
+        axis=Axis.EFFICIENCY, name="latency_p50", value=1.0, low=0.9, high=1.1, n=100,
+        unit="seconds", better="lower", is_comparable=False,
+    )  # fmt: skip
+    assert change(a, replace(a, value=2.0, low=1.9, high=2.1)) is None
+    once = replace(a, is_comparable=True)
+    assert change(once, replace(once, value=2.0, low=1.9, high=2.1)) is not None
