@@ -8,14 +8,14 @@ export NO_MKDOCS_2_WARNING ?= 1
 # One pip call, with the constraint: otherwise pip fetches gigabytes of CUDA.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt
 
-.PHONY: install check test test-all demo docs clean
+.PHONY: install check test test-all demo docs peers clean
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints/cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
-	$(PIP) -e '.[dev,docs,track]'
+	$(PIP) -e '.[all,dev,docs]'
 	touch $@
 
 check: install
@@ -36,5 +36,13 @@ demo: install
 docs: install
 	$(BIN)/mkdocs build --strict
 
+# Each benchmark peer lives in an environment of its own: they pin one another's dependencies apart.
+peers: $(patsubst benchmarks/peers/%.txt,.peers/%,$(wildcard benchmarks/peers/*.txt))
+
+.peers/%: benchmarks/peers/%.txt constraints/cpu.txt
+	$$(sed -n '1s/^# \(python3[.0-9]*\)$$/\1/p' $< | grep . || echo $(PYTHON)) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -r $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) site .pytest_cache .ruff_cache
+	rm -rf $(VENV) .peers site .pytest_cache .ruff_cache

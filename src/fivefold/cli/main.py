@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from fivefold.cli.app import app
 from fivefold.cli.helptext import misused, put_into
+from fivefold.cli.verbs import app
 from fivefold.cli.voice import language_of
 from fivefold.core.errors import BadInput, FivefoldError, LimitReached
 from fivefold.core.text import Language, text, translate

@@ -1,0 +1,6 @@
+"""All verbs, in the order in which the help lists them: importing this gives the command its verbs."""
+
+from fivefold.cli.app import app
+from fivefold.cli.verbs import life
+
+__all__ = ["app", "life"]

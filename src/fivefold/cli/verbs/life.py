@@ -1,0 +1,179 @@
+"""Verbs of a model's life: write a recipe, run it, report, judge, ship. Everything heavy is imported inside."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fivefold.cli.app import app
+from fivefold.cli.options import (
+    DeviceName,
+    Format,
+    Json,
+    Lang,
+    Language,
+    RunPath,
+    StageName,
+    Workdir,
+)
+from fivefold.cli.voice import Voice
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path(),
+    data: Annotated[
+        Path | None, typer.Option(help="A CSV, Parquet or JSONL file to start from.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="The column to predict.")] = "",
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Write a recipe and a policy to start from."""
+    from fivefold.cli.init import init
+
+    init(folder, data, target, Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def doctor(json: Json = False, lang: Language = Lang.EN) -> None:
+    """Say what this machine has, and what to mend."""
+    from fivefold.cli.doctor import doctor
+
+    doctor(Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A recipe file.")],
+    workdir: Workdir = Path("runs"),
+    force: Annotated[
+        list[str] | None, typer.Option(help="Carry out this stage even if nothing has changed.")
+    ] = None,
+    device: Annotated[
+        DeviceName, typer.Option(help="Where networks are trained.")
+    ] = DeviceName.AUTO,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard scalars as well.")
+    ] = False,
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Carry out a recipe: step, measure, step, measure; then write the report."""
+    from fivefold.cli.run import run
+
+    run(
+        recipe,
+        workdir,
+        frozenset(force or ()),
+        device.value,
+        tensorboard,
+        Voice(language=lang.value, is_json=json),
+    )
+
+
+@app.command()
+def report(
+    run: RunPath,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; in the run folder if not given.")
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(help="A page, the numbers, or a model card.")
+    ] = Format.HTML,
+    stage: StageName = "",
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Write the report of a run."""
+    from fivefold.cli.report import report
+
+    report(run, out, format.value, stage, Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.")],
+    stage: StageName = "",
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Put runs side by side, the first as the one compared with."""
+    from fivefold.cli.compare import compare
+
+    compare(runs, stage, Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def gate(
+    run: RunPath,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy file; the recipe's own if not given.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write the verdict as JUnit XML as well.")
+    ] = None,
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Judge a run by a policy; exit code 4 if a limit is broken or a required number is missing."""
+    from fivefold.cli.gate import gate
+
+    gate(run, policy, junit, Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def bundle(
+    run: RunPath,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; in the run folder if not given.")
+    ] = None,
+    stage: StageName = "",
+    sign: Annotated[
+        Path | None, typer.Option(help="Private key (PEM); made if it does not exist.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing bundle.")
+    ] = False,
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Pack a stage for shipping: weights, recipe, lineage, evidence, hashes, signature."""
+    from fivefold.cli.bundle import bundle
+
+    bundle(run, out, stage, sign, overwrite, Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) that must have signed it.")
+    ] = None,
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Check a bundle; exit code 5 if any byte, file or signature is not as it was."""
+    from fivefold.cli.bundle import verify
+
+    verify(bundle, key, Voice(language=lang.value, is_json=json))
+
+
+@app.command("list")
+def list_(
+    name: Annotated[str, typer.Argument(help="Show one in full, such as privacy.DPSGD.")] = "",
+    json: Json = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """List the steps, probes and parts that a recipe can name."""
+    from fivefold.cli.listing import listing
+
+    listing(name, Voice(language=lang.value, is_json=json))
+
+
+@app.command()
+def demo(workdir: Workdir = Path("runs"), json: Json = False, lang: Language = Lang.EN) -> None:
+    """Run two recipes on bundled data: matrix, report, gate, bundle. Offline."""
+    from fivefold.cli.demo import demo
+
+    demo(workdir, Voice(language=lang.value, is_json=json))
