@@ -101,7 +101,7 @@ def test_a_function_cannot_change_what_it_is_given(table):
     ("answer", "said"),
     [
         (lambda x: np.ones((len(x), 3)) / 3, "shape"),
-        (lambda x: np.ones(len(x)), "shape"),
+        (lambda x: np.ones(len(x) + 1), "shape"),
         (lambda x: np.full((len(x), 2), np.nan), "finite"),
         (lambda x: x[:, :2], "not probabilities"),
         (lambda x: [["a", "b"]] * len(x), "array of numbers"),

@@ -80,3 +80,12 @@ def needs_net(step: str, model: str) -> NotMeasurable:
         step=step,
         model=model,
     )
+
+
+def no_text(method: str) -> NotMeasurable:
+    """Return the error for a method that treats inputs as numbers, which characters are not."""
+    return NotMeasurable(
+        "{method} is not possible on texts: characters are not quantities.",
+        mend="Use a method made for words.",
+        method=method,
+    )

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fivefold.core.errors import no_text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -75,13 +77,18 @@ class Schema:
 
     Attributes:
         columns: The columns of a table, in order; empty for images.
-        shape: Shape of one example: `(columns,)` or `(channel, height, width)` with pixels in [0, 1].
+        shape: Shape of one example: `(columns,)`, `(channel, height, width)` with pixels in [0, 1], or
+            `(characters,)` of a text.
+        is_text: Whether an example is a text, as the code points of its characters (core.codepoints).
     """
 
     columns: tuple[Column, ...] = ()
     shape: tuple[int, ...] = ()
+    is_text: bool = False
 
     def __post_init__(self) -> None:
+        if self.is_text and (self.columns or len(self.shape) != 1):
+            raise ValueError(f"A text cannot have columns or the shape {self.shape}.")
         if self.columns and self.shape != (len(self.columns),):
             raise ValueError(f"{len(self.columns)} columns cannot have the shape {self.shape}.")
 
@@ -107,7 +114,13 @@ class Schema:
         return tuple(",".join(map(str, _unravel(i, self.shape))) for i in range(self.n_features))
 
     def space(self) -> Space:
-        """Return where inputs may lie and move."""
+        """Return where inputs may lie and move.
+
+        Raises:
+            NotMeasurable: They are texts, which have no directions to move in.
+        """
+        if self.is_text:
+            raise no_text("Moving inputs a little")
         if not self.is_table:
             one = torch.ones(self.shape)
             return Space(torch.zeros(self.shape), one, one, one.bool())

@@ -21,12 +21,16 @@ def outputs_from(
 ) -> Float[Tensor, "batch outputs"]:
     """Return logits (log-probabilities) or numbers for `n` inputs.
 
+    With two classes, a single column speaks of the second.
+
     Raises:
         BadInput: It is no array of numbers of the right shape, is not finite, or is not what `kind` says.
     """
-    values = _numbers(answer, where)
-    if kind == "numbers" and values.shape == (n,):
+    values = numbers_of(answer, where)
+    if values.shape == (n,):
         values = values[:, None]
+    if task.n_outputs == 2 and values.shape == (n, 1):
+        values = np.concatenate([1 - values if kind == "probabilities" else 0 * values, values], 1)
     if values.shape != (n, task.n_outputs):
         raise BadInput(
             "It answered with the shape {found} where {wanted} is needed: one row per input, one column per output.",
@@ -92,7 +96,12 @@ def _word(label: Any) -> str:
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
-def _numbers(answer: Any, where: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def numbers_of(answer: Any, where: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return an answer as an array.
+
+    Raises:
+        BadInput: It is not an array of numbers.
+    """
     if isinstance(answer, Tensor):
         answer = answer.detach().cpu().numpy()
     try:
