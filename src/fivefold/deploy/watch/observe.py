@@ -1,0 +1,76 @@
+"""From requests to rows of plain numbers: time, answer, confidence, score, and what is watched of the input."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fivefold.deploy.event import REFUSALS, Event
+from fivefold.deploy.watch.reference import answered, features, watched
+from fivefold.deploy.watch.subject import Subject
+
+CODES = {"": 0, **{name: i + 1 for i, name in enumerate(REFUSALS)}}
+TIME, SECONDS, REFUSED, STATUS, INFERS = range(5)  # of a request
+ANSWER, SURE, SCORE, FIRST = range(1, 5)  # of an example, after its time
+REQUEST_WIDTH = 5
+
+
+def request_rows(events: Sequence[Event]) -> Float[Tensor, "request number"]:
+    """Return time, seconds, code of the refusal, status and whether it asked for an answer, one row each."""
+    rows = [
+        (e.time, e.seconds, CODES.get(e.refusal, 0), e.status, e.verb == "infer") for e in events
+    ]
+    return torch.tensor(rows, dtype=torch.float64).reshape(-1, REQUEST_WIDTH)
+
+
+def example_width(subject: Subject) -> int:
+    """Return how many numbers one example becomes."""
+    return FIRST + len(watched(subject.schema))
+
+
+def example_rows(
+    events: Sequence[Event], sizes: Sequence[int], subject: Subject
+) -> Float[Tensor, "row number"]:
+    """Return one row per example of the requests, NaN where something is not known.
+
+    All of them at once: a few large sums instead of many small ones.
+
+    Args:
+        events: The requests.
+        sizes: Examples of each; 0 for one that shows none.
+        subject: Whom is watched.
+    """
+    times = torch.tensor([e.time for e in events], dtype=torch.float64)
+    owner = torch.arange(len(events)).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
+    made = torch.full((len(owner), example_width(subject)), torch.nan, dtype=torch.float64)
+    made[:, 0] = times[owner]
+    is_class = subject.task.is_classification
+
+    def fill(columns: slice, held: list[Tensor | None], read: Callable[[Tensor], Tensor]) -> None:
+        shown = [t for t, n in zip(held, sizes, strict=True) if n and t is not None]
+        if shown:
+            has = torch.tensor([t is not None for t in held])[owner]
+            made[has, columns] = read(torch.cat(shown).detach().double())
+
+    def answers(outputs: Tensor) -> Tensor:
+        return torch.stack(answered(outputs, is_classification=is_class), 1)
+
+    fill(slice(ANSWER, SURE + 1), [e.outputs for e in events], answers)
+    fill(slice(SCORE, SCORE + 1), [e.scores for e in events], lambda s: s[:, None])
+    fill(slice(FIRST, None), [e.x for e in events], features(subject.schema))
+    return made
+
+
+def size_of(event: Event, subject: Subject) -> int:
+    """Return how many examples a request shows; 0 if it shows none, or none that fit the subject."""
+    wanted = (
+        (event.x, subject.schema.shape),
+        (event.outputs, (subject.task.n_outputs,)),
+        (event.scores, ()),
+    )
+    held = [(t, shape) for t, shape in wanted if t is not None]
+    fits = all(t.ndim and tuple(t.shape[1:]) == tuple(shape) for t, shape in held)
+    if event.verb != "infer" or not fits or len({len(t) for t, _ in held}) != 1:
+        return 0
+    return len(held[0][0])
