@@ -7,9 +7,12 @@ from fivefold.explanation.exact import ExactShapley
 from fivefold.explanation.explain import explain
 from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.faithfulness import Faithfulness
+from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
+from fivefold.explanation.occlusion import Occlusion
+from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
 
 __all__ = [
@@ -20,8 +23,12 @@ __all__ = [
     "ExactShapley",
     "Explainer",
     "Faithfulness",
+    "GradCAM",
+    "InputXGradient",
     "IntegratedGradients",
     "LeverageSHAP",
+    "Occlusion",
+    "SmoothGrad",
     "Stability",
     "explain",
 ]

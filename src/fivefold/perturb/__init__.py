@@ -5,6 +5,7 @@ from fivefold.perturb.corruption import SEVERITIES, Corruption, corruptions
 from fivefold.perturb.gradient_attack import fgsm, pgd
 from fivefold.perturb.mask import Features, Groups, Score, mean_score
 from fivefold.perturb.random_search import random_search
+from fivefold.perturb.room import in_parts
 from fivefold.perturb.search import Attacked, attack
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ball_around",
     "corruptions",
     "fgsm",
+    "in_parts",
     "mean_score",
     "pgd",
     "random_search",

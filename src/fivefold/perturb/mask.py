@@ -1,6 +1,6 @@
 """Hide features: keep some of an example, and take the rest from background rows (Strumbelj and Kononenko, 2010)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from fivefold.core.errors import BadInput
 from fivefold.core.limits import Count
 from fivefold.core.schema import Schema
+from fivefold.perturb.room import in_parts
 
 Score: TypeAlias = Callable[[Tensor], Float[Tensor, "batch outputs"]]
 CELLS = 2**20  # values of masked inputs that exist at one time
@@ -81,22 +82,25 @@ def mean_score(
     n_masks = keep.shape[1]
     if draws is None:
         draws = torch.arange(len(background)).expand(n_masks, -1)
-    found = [score(part).double() for part in _masked(x, background, keep, groups, draws, cells)]
-    return torch.cat(found).unflatten(0, (len(x), n_masks, draws.shape[1])).mean(2)
+    pairs = torch.arange(len(x) * n_masks)
+    size = cells // (draws.shape[1] * x[0].numel())
+
+    def answered(some: Tensor) -> Tensor:
+        return score(_masked(x, background, keep, groups, draws, some)).double()
+
+    found = torch.cat(list(in_parts(answered, pairs, size))) if len(pairs) else score(x).double()
+    return found.unflatten(0, (len(x), n_masks, draws.shape[1])).mean(2)
 
 
 def _masked(
-    x: Tensor, background: Tensor, keep: Tensor, groups: Groups, draws: Tensor, cells: int
-) -> Iterator[Tensor]:
-    """Yield masked inputs in the order rows, masks, draws; at most `cells` values at a time."""
+    x: Tensor, background: Tensor, keep: Tensor, groups: Groups, draws: Tensor, pairs: Tensor
+) -> Tensor:
+    """Return the masked inputs of some pairs of row and mask, in the order rows, masks, draws."""
     flat, behind = x.flatten(1), background.flatten(1)
-    n_masks = keep.shape[1]
-    size = max(1, cells // (draws.shape[1] * flat.shape[1]))
-    for pairs in torch.arange(len(x) * n_masks).split(size):
-        row, mask = pairs // n_masks, pairs % n_masks
-        kept = keep[row, mask][:, groups.member]  # (pairs, values)
-        mixed = torch.where(kept[:, None], flat[row][:, None], behind[draws[mask]])
-        yield mixed.flatten(0, 1).unflatten(1, x.shape[1:])
+    row, mask = pairs // keep.shape[1], pairs % keep.shape[1]
+    kept = keep[row, mask][:, groups.member]  # (pairs, values)
+    mixed = torch.where(kept[:, None], flat[row][:, None], behind[draws[mask]])
+    return mixed.flatten(0, 1).unflatten(1, x.shape[1:])
 
 
 def _columns(schema: Schema, together: tuple[tuple[str, ...], ...]) -> Groups:
