@@ -14,6 +14,7 @@ from fivefold.explanation.lime import LIME
 from fivefold.explanation.occlusion import Occlusion
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
+from fivefold.explanation.trees import TreeSHAP
 
 __all__ = [
     "LIME",
@@ -30,5 +31,6 @@ __all__ = [
     "Occlusion",
     "SmoothGrad",
     "Stability",
+    "TreeSHAP",
     "explain",
 ]

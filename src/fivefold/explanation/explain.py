@@ -15,6 +15,7 @@ from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
+from fivefold.explanation.trees import TreeSHAP, has_trees
 from fivefold.perturb import Features
 
 Method: TypeAlias = Literal["auto", "exact", "leverage", "lime", "gradients"]
@@ -59,6 +60,9 @@ def explain(
 
 def _suited(model: Model, features: Features) -> tuple[Explainer, Text]:
     n = features.of(model.schema).n
+    if has_trees(model):
+        reason = text("Exact Shapley values from the model's own trees, however many features.")
+        return TreeSHAP(features=features), reason
     if n <= FEW:
         reason = text(
             "Exact Shapley values: all {sets} sets of {n} features are few enough.", sets=2**n, n=n
