@@ -41,21 +41,30 @@ def leaf_tables(
         failed: The set that each background row fails at each leaf, as bits.
         n: How many features each leaf asks about.
     """
-    by_size = _below(_histogram(failed, n), n)  # (leaves, sets, sizes)
-    every = torch.arange(2**n)
-    size = bits(every, n).sum(1)
-    earns, loses = shares(n)
-    mine = by_size[:, every.flip(0)]  # what shares no feature with the set that the row fails
-    lost = (mine * loses[size, : n + 1]).sum(2)
+    by_size = _below(_histogram(failed, n), n)
+    left = n - bits(torch.arange(2**n), n).sum(1)  # how many a set lacks
+    earns, loses = shares(n + 1)
+    # what a row earns that fails all that a set lacks; all but one; and what it loses
+    all_known = _weighted(by_size, earns[left])
+    one_known = _weighted(by_size, earns[(left - 1).clamp(min=0)])
+    lost = _weighted(by_size, loses[left])
     out = torch.empty(len(failed), n, 2**n, dtype=torch.float64)
     for feature in range(n):
-        has = ((every >> feature) & 1).bool()
-        lacks = every[~has]
-        # counts are whole numbers, so their difference is exact
-        gained = mine[:, lacks] - by_size[:, (2**n - 1) ^ lacks ^ (1 << feature)]
-        out[:, feature, lacks] = (gained * earns[size[lacks], : n + 1]).sum(2)
-        out[:, feature, has] = -lost[:, has]
+        halves = (len(failed), 2 ** (n - 1 - feature), 2, 2**feature)  # without it, with it
+        place = out[:, feature].unflatten(1, halves[1:])
+        place[:, :, 0] = all_known.view(halves)[:, :, 0] - one_known.view(halves)[:, :, 1]
+        place[:, :, 1] = -lost.view(halves)[:, :, 1]
     return out / failed.shape[1]
+
+
+def _weighted(
+    by_size: Float[Tensor, "sizes leaves sets"], weight: Float[Tensor, "sets more"]
+) -> Float[Tensor, "leaves sets"]:
+    """Return the sum over sizes, listed by the complement of each set: what the row fails."""
+    total = torch.zeros_like(by_size[0])
+    for counts, share in zip(by_size, weight.T, strict=False):
+        total.addcmul_(counts, share)
+    return total.flip(1)
 
 
 def _histogram(failed: Int[Tensor, "leaves background"], n: int) -> Float[Tensor, "leaves sets"]:
@@ -64,12 +73,11 @@ def _histogram(failed: Int[Tensor, "leaves background"], n: int) -> Float[Tensor
     return counts.scatter_add_(1, failed.long(), one)
 
 
-def _below(counts: Float[Tensor, "leaves sets"], n: int) -> Float[Tensor, "leaves sets sizes"]:
+def _below(counts: Float[Tensor, "leaves sets"], n: int) -> Float[Tensor, "sizes leaves sets"]:
     """Return how many background rows fail a subset of each set, by the size of what they fail."""
     size = bits(torch.arange(2**n), n).sum(1)
-    found = torch.zeros(len(counts), 2**n, n + 1, dtype=torch.float64)
-    found.scatter_(2, size.expand(len(counts), -1)[..., None], counts[..., None])
+    found = torch.stack([counts * (size == k) for k in range(n + 1)])
     for feature in range(n):
-        halves = found.view(len(counts), 2 ** (n - 1 - feature), 2, 2**feature, n + 1)
-        halves[:, :, 1] += halves[:, :, 0]
+        halves = found.view(n + 1, len(counts), 2 ** (n - 1 - feature), 2, 2**feature)
+        halves[:, :, :, 1] += halves[:, :, :, 0]
     return found
