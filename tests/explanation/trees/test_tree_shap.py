@@ -360,7 +360,7 @@ def test_trees_that_answer_otherwise_are_refused(monkeypatch):
     told = estimator.booster_.model_to_string().replace("leaf_value=", "leaf_value=1", 1)
     monkeypatch.setattr(estimator.booster_, "model_to_string", lambda: told)
     x = torch.tensor(rows(50, 1))
-    with pytest.raises(NotMeasurable, match="answer otherwise"):
+    with pytest.raises(NotMeasurable, match="answers otherwise"):
         TreeSHAP()(model_of(estimator, "number"), x[:20], x[20:], rng=seeded())
 
 

@@ -1,14 +1,15 @@
 """Trees of any library as one set of arrays, and which way each row turns at each split."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fivefold.explanation.preparation import Array
+
 NEAR_ZERO = 1e-35  # LightGBM calls a smaller number zero
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class View(NamedTuple):

@@ -3,12 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.model import Model
-from fivefold.explanation.trees.forest import Array
-from fivefold.explanation.trees.preparation import sources
+from fivefold.explanation.preparation import last_of, preparation
 from fivefold.explanation.trees.read_histogram import read_histogram
 from fivefold.explanation.trees.read_lightgbm import read_lightgbm
 from fivefold.explanation.trees.read_sklearn import read_adaboost, read_boosting, read_forest
@@ -54,52 +51,20 @@ def read_trees(model: Model) -> Reading:
     Raises:
         NotMeasurable: It is not made of trees of a known kind, or what comes before them mixes columns.
     """
-    last = _last(model.estimator) if isinstance(model, SklearnModel) else model
+    last = last_of(model) if isinstance(model, SklearnModel) else model
     if not (isinstance(model, SklearnModel) and _kind(last) in READERS):
         raise NotMeasurable(
             "{model} is not made of trees of a known kind.",
             mend="Use LeverageSHAP, which only asks the model.",
             model=type(last).__name__,
         )
-    own, before = READERS[_kind(last)](last), _before(model.estimator)
-    columns = _columns(model)
-    for step in before:
-        columns = columns[sources(step, len(columns))]
+    own, before = READERS[_kind(last)](last), preparation(model)
     return own._replace(
-        rows=lambda x: own.rows(_prepared(before, x)),
-        raw=lambda x: own.raw(_prepared(before, x)),
-        source=columns if own.source is None else columns[own.source],
+        rows=lambda x: own.rows(before(x)),
+        raw=lambda x: own.raw(before(x)),
+        source=before.source if own.source is None else before.source[own.source],
     )
-
-
-def _last(estimator: Any) -> Any:
-    steps = getattr(estimator, "steps", None)
-    return _last(steps[-1][1]) if steps else estimator
-
-
-def _before(estimator: Any) -> list[Any]:
-    """Return the steps that prepare the columns, in order."""
-    steps = [s for _, s in getattr(estimator, "steps", [])]
-    if not steps:
-        return []
-    return [s for s in steps[:-1] if s not in ("passthrough", None)] + _before(steps[-1])
 
 
 def _kind(estimator: Any) -> tuple[str, str]:
     return type(estimator).__module__.partition(".")[0], type(estimator).__name__
-
-
-def _columns(model: SklearnModel) -> Array:
-    """Return the place in the schema of each column that the estimator is given."""
-    told = {c.name.replace(" ", "_"): i for i, c in enumerate(model.schema.columns)}
-    told |= {c.name: i for i, c in enumerate(model.schema.columns)}
-    names = [str(n) for n in getattr(model.estimator, "feature_names_in_", ())]
-    if names and all(name in told for name in names):
-        return np.array([told[name] for name in names])
-    return np.arange(model.schema.n_features)
-
-
-def _prepared(before: list[Any], x: Any) -> Any:
-    for step in before:
-        x = step.transform(x)
-    return x.toarray() if hasattr(x, "toarray") else x

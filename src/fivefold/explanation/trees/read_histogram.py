@@ -7,17 +7,10 @@ import numpy as np
 
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.text import Text
-from fivefold.explanation.trees.forest import Array, Tree, View
-from fivefold.explanation.trees.reading import (
-    BEFORE_SOFTMAX,
-    LOG_ODDS,
-    LOG_TARGET,
-    TARGET,
-    Grove,
-    Reading,
-    columns_of,
-    in_bits,
-)
+from fivefold.explanation.preparation import Array
+from fivefold.explanation.sums import BEFORE_SOFTMAX, LOG_ODDS, LOG_TARGET, TARGET
+from fivefold.explanation.trees.forest import Tree, View
+from fivefold.explanation.trees.reading import Grove, Reading, columns_of, in_bits
 
 LOGARITHM = ("poisson", "gamma")
 

@@ -7,19 +7,17 @@ import numpy as np
 
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.text import Text
-from fivefold.explanation.trees.forest import Array, Tree, View
-from fivefold.explanation.trees.reading import (
+from fivefold.explanation.preparation import Array
+from fivefold.explanation.sums import (
     AGAINST_REST,
     BEFORE_SOFTMAX,
     LOG_ODDS,
     LOG_TARGET,
     TARGET,
-    Grove,
-    Reading,
     Spread,
-    columns_of,
-    in_bits,
 )
+from fivefold.explanation.trees.forest import Tree, View
+from fivefold.explanation.trees.reading import Grove, Reading, columns_of, in_bits
 
 PLAIN = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
 LOGARITHM = ("poisson", "gamma", "tweedie")

@@ -6,16 +6,10 @@ from typing import Any
 import numpy as np
 
 from fivefold.core.errors import NotMeasurable
-from fivefold.explanation.trees.forest import Array, Tree
-from fivefold.explanation.trees.reading import (
-    BEFORE_SOFTMAX,
-    LOG_ODDS,
-    PROBABILITY,
-    TARGET,
-    Grove,
-    Reading,
-    columns_of,
-)
+from fivefold.explanation.preparation import Array
+from fivefold.explanation.sums import BEFORE_SOFTMAX, LOG_ODDS, PROBABILITY, TARGET
+from fivefold.explanation.trees.forest import Tree
+from fivefold.explanation.trees.reading import Grove, Reading, columns_of
 
 
 def read_forest(estimator: Any) -> Reading:

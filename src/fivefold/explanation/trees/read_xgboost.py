@@ -8,17 +8,10 @@ import numpy as np
 
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.text import Text
-from fivefold.explanation.trees.forest import Array, Tree, View
-from fivefold.explanation.trees.reading import (
-    BEFORE_SOFTMAX,
-    LOG_ODDS,
-    LOG_TARGET,
-    TARGET,
-    Grove,
-    Reading,
-    Spread,
-    columns_of,
-)
+from fivefold.explanation.preparation import Array
+from fivefold.explanation.sums import BEFORE_SOFTMAX, LOG_ODDS, LOG_TARGET, TARGET, Spread
+from fivefold.explanation.trees.forest import Tree, View
+from fivefold.explanation.trees.reading import Grove, Reading, columns_of
 
 PLAIN = (
     "reg:squarederror",

@@ -1,21 +1,14 @@
 """What a library's model is, once read: a forest, and what its sums mean."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from fivefold.core.text import Text, text
-from fivefold.explanation.trees.forest import Array, Forest, Tree, View, planted
-
-# How the forest's sums become one score per class: they are the scores, or the one sum belongs to the
-# second class and the first has its negative (log-odds) or what it lacks to 1 (probability).
-Spread: TypeAlias = Literal["each", "opposite", "complement"]
-LOG_ODDS, PROBABILITY = text("log-odds"), text("probability")
-BEFORE_SOFTMAX = text("score before softmax")
-AGAINST_REST = text("log-odds of one class against the rest")
-LOG_TARGET = text("logarithm of the target")
-TARGET = Text("")  # the task knows the unit
+from fivefold.core.text import Text
+from fivefold.explanation.preparation import Array
+from fivefold.explanation.sums import Spread
+from fivefold.explanation.trees.forest import Forest, Tree, View, planted
 
 
 class Reading(NamedTuple):

@@ -1,11 +1,13 @@
-"""Steps before the trees that treat each column by itself: where each column after them comes from."""
+"""Steps of a pipeline that treat each column by itself, and which column each of their outputs comes from."""
 
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from fivefold.core.errors import NotMeasurable
-from fivefold.explanation.trees.forest import Array
+from fivefold.models import SklearnModel
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 ONE_TO_ONE = (
     "StandardScaler",
@@ -17,6 +19,44 @@ ONE_TO_ONE = (
     "OrdinalEncoder",
     "FunctionTransformer",
 )
+
+
+class Preparation(NamedTuple):
+    """What comes before the last step of an estimator.
+
+    Attributes:
+        steps: The steps, in order.
+        last: The step that predicts.
+        source: Place in the schema of what each column that `last` is given is made of.
+    """
+
+    steps: list[Any]
+    last: Any
+    source: Array
+
+    def __call__(self, given: Any) -> Any:
+        """Return what the last step is given, from what the estimator is given."""
+        for step in self.steps:
+            given = step.transform(given)
+        return given.toarray() if hasattr(given, "toarray") else given
+
+
+def preparation(model: SklearnModel) -> Preparation:
+    """Return what comes before the step that predicts.
+
+    Raises:
+        NotMeasurable: A step mixes columns, or is not known.
+    """
+    *steps, last = _flat(model.estimator)
+    source = _columns(model)
+    for step in steps:
+        source = source[sources(step, len(source))]
+    return Preparation(steps, last, source)
+
+
+def last_of(model: SklearnModel) -> Any:
+    """Return the step that predicts."""
+    return _flat(model.estimator)[-1]
 
 
 def sources(step: Any, n: int) -> Array:
@@ -83,3 +123,20 @@ def _has_rare(step: Any) -> bool:
 def _n_indicators(step: Any) -> list[int]:
     dropped = step.drop_idx_ if step.drop_idx_ is not None else [None] * len(step.categories_)
     return [len(c) - (d is not None) for c, d in zip(step.categories_, dropped, strict=True)]
+
+
+def _flat(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline, and of pipelines inside it; of any other estimator, itself."""
+    steps = [s for _, s in getattr(estimator, "steps", [])]
+    inside = [s for step in steps for s in _flat(step)]
+    return [s for s in inside if s not in ("passthrough", None)] if steps else [estimator]
+
+
+def _columns(model: SklearnModel) -> Array:
+    """Return the place in the schema of each column that the estimator is given."""
+    told = {c.name.replace(" ", "_"): i for i, c in enumerate(model.schema.columns)}
+    told |= {c.name: i for i, c in enumerate(model.schema.columns)}
+    names = [str(n) for n in getattr(model.estimator, "feature_names_in_", ())]
+    if names and all(name in told for name in names):
+        return np.array([told[name] for name in names])
+    return np.arange(model.schema.n_features)
