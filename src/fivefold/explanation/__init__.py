@@ -11,6 +11,7 @@ from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
+from fivefold.explanation.linear import LinearSHAP
 from fivefold.explanation.occlusion import Occlusion
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
@@ -28,6 +29,7 @@ __all__ = [
     "InputXGradient",
     "IntegratedGradients",
     "LeverageSHAP",
+    "LinearSHAP",
     "Occlusion",
     "SmoothGrad",
     "Stability",

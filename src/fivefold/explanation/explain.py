@@ -15,6 +15,7 @@ from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
+from fivefold.explanation.linear import LinearSHAP, is_linear
 from fivefold.explanation.trees import TreeSHAP, has_trees
 from fivefold.perturb import Features
 
@@ -60,6 +61,9 @@ def explain(
 
 def _suited(model: Model, features: Features) -> tuple[Explainer, Text]:
     n = features.of(model.schema).n
+    if is_linear(model):
+        reason = text("Exact Shapley values in closed form: the model is linear.")
+        return LinearSHAP(features=features), reason
     if has_trees(model):
         reason = text("Exact Shapley values from the model's own trees, however many features.")
         return TreeSHAP(features=features), reason
