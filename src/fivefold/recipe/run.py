@@ -45,7 +45,7 @@ def carry_out(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(workdir / recipe.name)
-    with _alone(workdir / f".{recipe.name}.lock"):
+    with alone(workdir / f".{recipe.name}.lock"):
         data = _loaded(recipe, folder)
         folder.start(recipe.table())
         walk = Walk(recipe=recipe, data=data, folder=folder, force=force, device=device)
@@ -59,10 +59,10 @@ def carry_out(
             created="",
         )
         for stage in walk.stages():
-            run = replace(run, stages=(*run.stages, stage), created=_now())
+            run = replace(run, stages=(*run.stages, stage), created=now())
             if len(run.stages) == len(recipe.steps) + 1:
                 folder.keep_run(run)
-            _log(folder, f"{stage.name}: {'unchanged' if stage.was_cached else 'made'}")
+            log(folder, f"{stage.name}: {'unchanged' if stage.was_cached else 'made'}")
             yield run
 
 
@@ -103,18 +103,24 @@ def _loaded(recipe: Recipe, folder: RunFolder) -> Dataset:
             recipe.folder, Generator().manual_seed(seed_of(recipe.seed, "data"))
         )
     except FivefoldError as error:
-        _log(folder, str(error))
+        log(folder, str(error))
         raise
 
 
-def _log(folder: RunFolder, line: str) -> None:
+def log(folder: RunFolder, line: str) -> None:
+    """Add a line to the log of a run."""
     folder.path.mkdir(parents=True, exist_ok=True)
     with (folder.path / "log.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{_now()} {line}\n")
+        file.write(f"{now()} {line}\n")
 
 
 @contextmanager
-def _alone(path: Path) -> Yields[None]:
+def alone(path: Path) -> Yields[None]:
+    """Hold the lock of a run.
+
+    Raises:
+        LimitReached: Another process holds it.
+    """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -130,5 +136,6 @@ def _alone(path: Path) -> Yields[None]:
         lock.release()
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
