@@ -6,6 +6,7 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import polars
 import pytest
 import torch
 import xgboost
@@ -20,7 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
-from fivefold.explanation import explain
+from fivefold.explanation import ExactShapley, explain
 from fivefold.explanation.trees import TreeSHAP, has_trees
 from fivefold.models import SklearnModel
 from fivefold.perturb import Features
@@ -370,3 +371,49 @@ def test_explain_takes_trees_by_itself(rng):
     found = explain(model_of(estimator, 2), x[:4], x[4:], rng=rng)
     assert found.method == "TreeSHAP"
     assert "trees" in str(found.reason)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"multi_strategy": "multi_output_tree"}, "several numbers"),
+        ({"booster": "gblinear", "max_depth": None}, "no trees"),
+        ({"objective": "reg:absoluteerror", "base_score": 1.0}, ""),
+    ],
+    ids=str,
+)
+def test_xgboost_models_of_other_kinds(settings, reason):
+    x = rows(200, 0)
+    kind = "number" if "objective" in settings else 3
+    made = xgboost.XGBRegressor if kind == "number" else xgboost.XGBClassifier
+    plain = {"n_estimators": 3, "n_jobs": 1} | settings
+    model = model_of(made(**plain).fit(x, target(x, kind, 0)), kind)
+    given = torch.tensor(x[:3]), torch.tensor(x[3:9])
+    if not reason:
+        assert TreeSHAP()(model, *given, rng=seeded()).gap.abs().max() < 1e-9
+        return
+    with pytest.raises(NotMeasurable, match=reason):
+        TreeSHAP()(model, *given, rng=seeded())
+
+
+def test_columns_by_name_and_categories_by_their_own_words():
+    """The estimator was fitted on a frame whose columns lie in another order than the schema's."""
+    rng = np.random.default_rng(0)
+    colour, age = rng.integers(0, 3, 200), rng.integers(20, 80, 200).astype(float)
+    age[::9] = np.nan
+    frame = polars.DataFrame({"age": age, "colour": np.array(["blue", "green", "red"])[colour]})
+    y = (colour == 1) ^ (np.nan_to_num(age) > 50)
+    settings: dict[str, Any] = {"max_iter": 10, "categorical_features": ["colour"]}
+    estimator = ensemble.HistGradientBoostingClassifier(**settings).fit(frame, y)
+    names = ("blue", "green", "red")
+    columns = (
+        Column(name="colour", kind="category", categories=names, is_optional=True),
+        Column(name="age", is_optional=True),
+    )
+    schema, task = Schema(columns=columns, shape=(2,)), Task(classes=("False", "True"))
+    model = SklearnModel(estimator=estimator, task=task, schema=schema)
+    x = torch.tensor(np.stack([colour, age], 1)).float()
+    found = TreeSHAP()(model, x[:5], x[5:25], rng=seeded())
+    wanted = ExactShapley()(model, x[:5], x[5:25], rng=seeded())
+    assert found.names == ("colour", "age")
+    assert torch.allclose(found.values, wanted.values, atol=1e-4)

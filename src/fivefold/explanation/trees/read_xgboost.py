@@ -37,7 +37,7 @@ def read_xgboost(estimator: Any) -> Reading:
         raise NotMeasurable("This model has no trees.", mend="Use LeverageSHAP.")
     unit, spread, link = _meaning(learner["objective"]["name"])
     n_outputs = max(1, int(about["num_class"]))
-    if int(about.get("num_target", "1")) > 1:
+    if any(int(t["tree_param"]["size_leaf_vector"]) > 1 for t in booster["model"]["trees"]):
         raise NotMeasurable(
             "Trees that answer several numbers at once are not read.", mend="Use LeverageSHAP."
         )
