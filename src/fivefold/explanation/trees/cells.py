@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -158,14 +159,20 @@ def blocks(forest: Forest, found: Paths, groups: list[Cells], single: LeafTables
 
 
 def _block(forest: Forest, found: Paths, group: Cells, single: LeafTables) -> Block:
+    """Return the tables of small trees of one shape; they are many and small, and numpy is quick at that."""
     form, n_cells = layout(group.shape), len(group.place)
     n_outputs, n_raw = forest.value.shape[1], len(forest.base)
-    table = torch.zeros(n_cells, form.n_players, n_outputs, 2**form.n_bits, dtype=torch.float64)
-    players = torch.zeros(n_cells, form.n_players, dtype=torch.int64)
-    for spot, leaf in zip(form.spots, group.leaves, strict=True):
-        own = single.of[len(spot.places)][single.row[leaf]][:, :, spot.failed]
-        table[:, spot.places] += own[:, :, None] * forest.value[leaf][:, None, :, None]
-        players[:, spot.places] = found.players[leaf][:, : len(spot.places)]
-    outputs = forest.first[group.leaves[0]][:, None] + torch.arange(n_outputs)
+    table = np.zeros((n_cells, form.n_players, n_outputs, 2**form.n_bits))
+    players = np.zeros((n_cells, form.n_players), dtype=np.int64)
+    value, listed, row = forest.value.numpy(), found.players.numpy(), single.row.numpy()
+    for spot, leaves in zip(form.spots, group.leaves, strict=True):
+        leaf, n = leaves.numpy(), len(spot.places)
+        unit = single.of[n].numpy()[row[leaf]]
+        added = (unit[:, :, None] * value[leaf][:, None, :, None])[..., spot.failed.numpy()]
+        table[:, : n - 1] += added[:, :-1]  # all but the last are in their places
+        table[:, spot.places[-1]] += added[:, -1]
+        players[:, spot.places] = listed[leaf, :n]
+    outputs = forest.first[group.leaves[0]].numpy()[:, None] + np.arange(n_outputs)
     target = players[:, :, None] * n_raw + outputs[:, None]
-    return Block(group.place, table.flatten(1, 2), target.flatten())
+    lines = table.reshape(n_cells, -1, 2**form.n_bits)
+    return Block(group.place, torch.from_numpy(lines), torch.from_numpy(target.reshape(-1)))
