@@ -23,7 +23,7 @@ def one(said) -> Any:
 
 
 def test_all_verbs_are_known():
-    assert VERBS == ["init", "doctor", "run", "report", "compare", "gate", "bundle", "verify", "list", "demo"]  # fmt: skip
+    assert VERBS == ["init", "doctor", "run", "report", "compare", "gate", "bundle", "verify", "list", "demo", "audit", "explain", "attack"]  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)

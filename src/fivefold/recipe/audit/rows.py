@@ -1,0 +1,110 @@
+"""Rows without targets, read as a known schema reads them; and values told as people know them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fivefold.core.codepoints import encode_texts
+from fivefold.core.errors import BadInput
+from fivefold.core.schema import Column, Schema
+from fivefold.data.array_file import read_arrays
+from fivefold.data.parse import MISSING, Numbers, parse
+from fivefold.data.raw import Raw
+from fivefold.data.table_file import read_table
+
+PICTURES = (".png", ".jpg", ".jpeg")
+
+
+def rows_of(path: Path, schema: Schema, text: str = "") -> Tensor:
+    """Return the rows of a file, or the one image that it is, as `schema` has them.
+
+    Args:
+        path: A table, an `.npz` file, or a PNG or JPEG image.
+        schema: What the model eats.
+        text: The column of the texts, if it eats texts.
+
+    Raises:
+        BadInput: A column is not there, a value does not fit, or an image has another shape.
+    """
+    if schema.is_table:
+        raw = read_table(path)
+        return torch.stack([_values(raw, column) for column in schema.columns], dim=1)
+    if schema.is_text:
+        return encode_texts(_texts(read_table(path), text), *schema.shape)
+    found = _image(path, schema) if path.suffix.lower() in PICTURES else read_arrays(path, ()).x
+    if tuple(found.shape[1:]) != schema.shape:
+        raise BadInput(
+            "The model reads images of the shape {mine}, and these have {given}.",
+            where=str(path),
+            mend="Bring them to that size and number of channels.",
+            mine=str(schema.shape),
+            given=str(tuple(found.shape[1:])),
+        )
+    return found
+
+
+def told(column: Column, value: float) -> str:
+    """Return a value as people know it: the name of a category, a number, or a question mark."""
+    if value != value:
+        return "?"
+    if column.is_category:
+        return column.categories[int(value)]
+    return f"{value:.4g}"
+
+
+def _values(raw: Raw, column: Column) -> Tensor:
+    if column.name not in raw.frame.columns:
+        raise BadInput(
+            "There is no column {name}.",
+            where=raw.origin,
+            mend="There are: {known}.",
+            name=column.name,
+            known=", ".join(raw.frame.columns[:20]),
+        )
+    found = parse(raw, column.name, column.kind, MISSING)
+    if isinstance(found, Numbers):
+        return torch.from_numpy(found.values).float()
+    place = {name: float(i) for i, name in enumerate(column.categories)}
+    words = found.values.to_list()
+    for row, word in enumerate(words):
+        if word is not None and word not in place:
+            raise BadInput(
+                "{value} is not a category of {column}.",
+                where=raw.place(row, column.name),
+                mend="It may be: {known}.",
+                value=word,
+                column=column.name,
+                known=", ".join(column.categories[:20]),
+            )
+    return torch.tensor([place.get(word, float("nan")) for word in words])
+
+
+def _texts(raw: Raw, name: str) -> list[str]:
+    if name not in raw.frame.columns:
+        raise BadInput(
+            "Nobody says which column holds the texts.",
+            where=raw.origin,
+            mend="Name it with --text COLUMN. There are: {known}.",
+            known=", ".join(raw.frame.columns[:20]),
+        )
+    return [str(value or "") for value in raw.frame[name].to_list()]
+
+
+def _image(path: Path, schema: Schema) -> Tensor:
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            mode = "L" if schema.shape[0] == 1 else "RGB"
+            pixels = np.asarray(image.convert(mode), dtype=np.float32) / 255
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadInput(
+            "This image cannot be read: {problem}.",
+            where=str(path),
+            mend="Save it again as PNG or JPEG, or remove it.",
+            problem=str(error)[:200],
+        ) from error
+    shown = torch.from_numpy(pixels)
+    return (shown[None] if shown.dim() == 2 else shown.movedim(2, 0))[None].contiguous()
