@@ -1,4 +1,4 @@
-"""Exact interventional TreeSHAP against shap: same models, rows, background and thread, equal values (P4)."""
+"""Exact interventional TreeSHAP against shap and shapiq: same models, rows, background and thread (P4)."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from fivefold.explanation.trees.values import add_values, prepared
 from fivefold.models import SklearnModel
 
 HOME = Path(__file__).parents[2]
-PEER = HOME / ".peers" / "shap" / "bin" / "python"
+PEERS = ("shap", "shapiq")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 COLUMNS, CLOSE = 20, 1e-6
 REACH = {10: 1.0, 100: 8.0, 1000: 80.0}  # per row, by rows of the background
@@ -47,10 +47,11 @@ class Case(NamedTuple):
 
 
 class Peer:
-    """shap in its own process."""
+    """One library in its own process."""
 
-    def __init__(self, folder: Path) -> None:
-        command = [str(PEER), str(Path(__file__).with_name("trees_peer.py")), str(folder)]
+    def __init__(self, library: str, folder: Path) -> None:
+        script = Path(__file__).with_name("trees_peer.py")
+        command = [str(python_of(library)), str(script), library, str(folder)]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -60,7 +61,7 @@ class Peer:
         )
         self.version = self._answer()["version"]
 
-    def ask(self, what: str, n: int) -> dict[str, float]:
+    def ask(self, what: str, n: int) -> Any:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{what} {n}\n")
         self.process.stdin.flush()
@@ -71,9 +72,13 @@ class Peer:
         self.process.stdin.close()
         self.process.wait()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self) -> Any:
         assert self.process.stdout is not None
         return json.loads(self.process.stdout.readline())
+
+
+def python_of(library: str) -> Path:
+    return HOME / ".peers" / library / "bin" / "python"
 
 
 def data(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,14 +128,14 @@ def arrays(forest: RandomForestClassifier) -> dict[str, np.ndarray]:
     return told
 
 
-def compared(case: Case, folder: Path, repeats: int) -> Row:
+def compared(case: Case, library: str, folder: Path, repeats: int) -> Row:
     """Check that both sides give the same values, then time them in turn."""
     np.save(folder / "rows.npy", case.rows)
     np.save(folder / "background.npy", case.background)
     n, theirs_n = len(case.rows), min(len(case.rows), ROWS_OF_PEER[len(case.background)])
-    peer = Peer(folder)
+    peer = Peer(library, folder)
     try:
-        away = difference(case, peer, folder, min(theirs_n, 50))
+        away = difference(case, peer, min(theirs_n, 50))
         each, whole = per_row(case), everything(case)
         times: dict[str, list[dict[str, float]]] = {"explain": [], "whole": []}
 
@@ -144,10 +149,10 @@ def compared(case: Case, folder: Path, repeats: int) -> Row:
     ratio = (shown[0].cpu / theirs_n) / (ours[0].cpu / n)
     return Row(
         work=f"TreeSHAP per row, {case.name} depth {case.depth}, background {len(case.background)}",
-        peer="shap",
+        peer=library,
         peer_version=peer.version,
         ratio=ratio,
-        reach=REACH[len(case.background)],
+        reach=REACH[len(case.background)] if library == "shap" else 1.0,
         equal_quality=away <= CLOSE,
         ours=told(ours[0], ours[2], n, n) | {"largest difference of values": away},
         theirs=told(*shown, theirs_n, n),
@@ -156,10 +161,9 @@ def compared(case: Case, folder: Path, repeats: int) -> Row:
     )
 
 
-def difference(case: Case, peer: Peer, folder: Path, n: int) -> float:
+def difference(case: Case, peer: Peer, n: int) -> float:
     """Return the largest difference of the values, over the largest value."""
-    peer.ask("values", n)
-    theirs = np.load(folder / "values.npy")[:, :, -1]
+    theirs = np.array(peer.ask("values", n))
     found = TreeSHAP()(
         case.model,
         torch.from_numpy(case.rows[:n]),
@@ -210,8 +214,9 @@ def told(each: Times, whole: Times, n: int, of: int) -> dict[str, float]:
 
 def main() -> None:
     args = arguments(__doc__ or "")
-    if not PEER.exists():
-        sys.exit("Skipped: there is no .peers/shap; `make .peers/shap` installs it.")
+    there = [name for name in PEERS if python_of(name).exists()]
+    for name in sorted(set(PEERS) - set(there)):
+        print(f"skipped {name}: there is no .peers/{name}; `make .peers/{name}` installs it")
     torch.set_num_threads(1)
     names = ("LightGBM", "XGBoost", "random forest")
     sizes = ((6,), (100,)) if args.quick else ((4, 6, 8), (10, 100, 1000))
@@ -220,9 +225,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             model = trained(name, depth, Path(folder))
             x, _ = data(1000, 2)
-            for n in sizes[1]:
+            libraries = [p for p in there if p == "shap" or name != "random forest"]
+            for n, library in product(sizes[1], libraries):  # shapiq reads no plain arrays
                 case = Case(name, depth, model, x, data(n, 3)[0])
-                rows.append(compared(case, Path(folder), 3 if args.quick else 5))
+                rows.append(compared(case, library, Path(folder), 3 if args.quick else 5))
     finish(rows, args.json or RESULTS / "explanation_trees.json")
 
 

@@ -1,17 +1,21 @@
-"""The other side of `trees.py`: shap in an environment and a process of its own, asked line by line."""
+"""The other side of `trees.py`: shap or shapiq in an environment and a process of its own, asked line by line."""
 
 import json
 import sys
 import time
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import shap
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Explain: TypeAlias = Callable[[Array], Array]
 
 
-def model_from(folder: Path) -> Any:
-    """Return the model from its own text format, or a forest from plain arrays."""
+def boosted(folder: Path) -> Any:
+    """Return the model from its own text format; None if it is a forest."""
     if (folder / "lightgbm.txt").exists():
         import lightgbm
 
@@ -20,44 +24,75 @@ def model_from(folder: Path) -> Any:
         import xgboost
 
         return xgboost.Booster(model_file=str(folder / "xgboost.json"))
+    return None
+
+
+def forest(folder: Path) -> list[dict[str, Array]]:
+    """Return the trees of a forest from plain arrays."""
     told = np.load(folder / "forest.npz")
-    names = {name.partition("/")[0] for name in told}
-    trees = [
+    names = sorted({name.partition("/")[0] for name in told}, key=int)
+    return [
         {key.partition("/")[2]: told[key] for key in told if key.startswith(f"{name}/")}
-        for name in sorted(names, key=int)
+        for name in names
     ]
-    return {"trees": trees, "input_dtype": np.float32, "tree_output": "probability"}
 
 
-def timed(work: Any) -> dict[str, float]:
+def shap_for(folder: Path) -> Callable[[Array], Explain]:
+    import shap
+
+    told = {"input_dtype": np.float32, "tree_output": "probability"}
+    model = boosted(folder) or told | {"trees": forest(folder)}
+
+    def made(background: Array) -> Explain:
+        masker = shap.maskers.Independent(background, max_samples=len(background))
+        explainer = shap.TreeExplainer(model, masker, feature_perturbation="interventional")
+        return lambda x: np.asarray(explainer.shap_values(x, check_additivity=False))
+
+    return made
+
+
+def shapiq_for(folder: Path) -> Callable[[Array], Explain]:
+    from shapiq.tree.interventional import InterventionalTreeSHAPIQ
+
+    model = boosted(folder)
+
+    def made(background: Array) -> Explain:
+        explainer = InterventionalTreeSHAPIQ(model, background, max_order=1, index="SV")
+        return lambda x: np.array([_listed(explainer.explain_function(row)) for row in x])
+
+    return made
+
+
+def _listed(found: Any) -> Array:
+    values = np.zeros(found.n_players)
+    for features, value in found.dict_values.items():
+        values[list(features)] = value  # the empty set changes nothing
+    return values
+
+
+def timed(work: Callable[[], object]) -> dict[str, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
-def main(folder: Path) -> None:
-    """Answer each line: `values`, `explain` (made already) or `whole` (made anew), with how many rows."""
+def answered(what: str, rows: Array, background: Array, made: Any, explain: Explain) -> Any:
+    """Answer one line: `explain` (made already), `whole` (made anew), or the `values`."""
+    if what == "explain":
+        return timed(lambda: explain(rows))
+    if what == "whole":
+        return timed(lambda: made(background)(rows))
+    return explain(rows).reshape(len(rows), rows.shape[1], -1)[:, :, -1].tolist()
+
+
+def main(library: str, folder: Path) -> None:
     rows, background = np.load(folder / "rows.npy"), np.load(folder / "background.npy")
-    model = model_from(folder)
-
-    def made() -> Any:
-        masker = shap.maskers.Independent(background, max_samples=len(background))
-        return shap.TreeExplainer(model, masker, feature_perturbation="interventional")
-
-    explainer = made()
-    print(json.dumps({"version": shap.__version__}), flush=True)
+    made = {"shap": shap_for, "shapiq": shapiq_for}[library](folder)
+    explain = made(background)
+    print(json.dumps({"version": version(library)}), flush=True)
     for line in sys.stdin:
         what, n = line.split()
-        some = rows[: int(n)]
-        if what == "values":
-            found = np.asarray(explainer.shap_values(some, check_additivity=False))
-            np.save(folder / "values.npy", found.reshape(len(some), rows.shape[1], -1))
-            answer = {}
-        elif what == "explain":
-            answer = timed(lambda: explainer.shap_values(some, check_additivity=False))  # noqa: B023 - called at once
-        else:
-            answer = timed(lambda: made().shap_values(some, check_additivity=False))  # noqa: B023 - called at once
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answered(what, rows[: int(n)], background, made, explain)), flush=True)
 
 
-main(Path(sys.argv[1]))
+main(sys.argv[1], Path(sys.argv[2]))
