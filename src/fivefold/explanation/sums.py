@@ -64,10 +64,11 @@ def check_sums(
 def attribution_of(sums: Sums, model: Model, question: Question, method: str) -> Attribution:
     """Return the attribution of each output of the task."""
     order = _order(model)
-    score = _spread(sums.score, sums.spread, 1.0)[:, order]
+    spread: Spread = sums.spread if model.task.is_classification else "each"
+    score = _spread(sums.score, spread, 1.0)[:, order]
     return Attribution(
-        values=_spread(sums.values, sums.spread, 0.0)[..., order],
-        base=_spread(sums.base, sums.spread, 1.0)[order].expand_as(score),
+        values=_spread(sums.values, spread, 0.0)[..., order],
+        base=_spread(sums.base, spread, 1.0)[order].expand_as(score),
         score=score,
         error=None,
         is_converged=torch.ones(len(score)).bool(),

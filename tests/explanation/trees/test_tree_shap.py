@@ -379,6 +379,8 @@ def test_explain_takes_trees_by_itself(rng):
         ({"multi_strategy": "multi_output_tree"}, "several numbers"),
         ({"booster": "gblinear", "max_depth": None}, "no trees"),
         ({"objective": "reg:absoluteerror", "base_score": 1.0}, ""),
+        ({"objective": "reg:pseudohubererror"}, ""),
+        ({"objective": "rank:pairwise"}, "rank:pairwise"),
     ],
     ids=str,
 )
@@ -417,3 +419,31 @@ def test_columns_by_name_and_categories_by_their_own_words():
     wanted = ExactShapley()(model, x[:5], x[5:25], rng=seeded())
     assert found.names == ("colour", "age")
     assert torch.allclose(found.values, wanted.values, atol=1e-4)
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_a_regression_of_probabilities_has_one_output(library):
+    x = rows(200, 0)
+    y = target(x, 2, 0)
+    made: Any = {
+        "lightgbm": lambda: lightgbm.LGBMRegressor(**LIGHT, objective="binary"),
+        "xgboost": lambda: xgboost.XGBRegressor(**EXTREME, objective="reg:logistic"),
+    }[library]()
+    found = TreeSHAP()(
+        model_of(made.fit(x, y), "number"), torch.tensor(x[:4]), torch.tensor(x[4:9]), rng=seeded()
+    )
+    assert found.values.shape == (4, N, 1)
+    assert str(found.unit) == "log-odds"
+    assert np.allclose(found.score[:, 0].sigmoid(), made.predict(x[:4]), atol=1e-5)
+
+
+def test_an_objective_of_ones_own_is_refused():
+    x = rows(200, 0)
+    y = target(x, "number", 0)
+
+    def squares(truth, answer):
+        return answer - truth, np.ones_like(truth)
+
+    estimator = lightgbm.LGBMRegressor(**LIGHT, objective=squares).fit(x, y)
+    with pytest.raises(NotMeasurable, match="custom"):
+        TreeSHAP()(model_of(estimator, "number"), torch.tensor(x[:2]), torch.tensor(x[2:5]), rng=seeded())  # fmt: skip

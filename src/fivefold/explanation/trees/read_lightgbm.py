@@ -32,7 +32,7 @@ def read_lightgbm(estimator: Any) -> Reading:
     """
     head, *blocks = estimator.booster_.model_to_string().split("\n\nTree=")
     about = _fields(head)
-    unit, spread, scale = _meaning(about["objective"])
+    unit, spread, scale = _meaning(about.get("objective", "custom"))
     n_outputs = int(about["num_tree_per_iteration"])
     if "average_output" in head.splitlines():  # a random forest; `raw_score` does not average
         scale *= n_outputs / len(blocks)

@@ -24,7 +24,7 @@ from fivefold.explanation.trees.forest import Forest
 from fivefold.explanation.trees.paths import Route, failures, paths, route, turns
 
 NODES = 2**14  # of the trees whose tables exist at one time, unless one tree has more
-ROOM = 2**25  # numbers in the tables of the leaves of those trees
+ROOM = 2**24  # numbers in the tables of the leaves of those trees
 ROWS = 1024  # looked up at one time
 GATHERED = 2**18  # values that are looked up at one time
 
