@@ -113,7 +113,7 @@ def audit(
             asked = chosen(opened.known, plan.preset, axes)
             recipe = _recipe(folder.path.name, plan, opened, asked)
             folder.start(recipe)
-            keep = folder.stage(0, AUDITED).keep_measured
+            keep = folder.stage(int(before is not None), AUDITED).keep_measured
             found = asking.all(asked, keep)
         return _kept(folder, recipe, opened, (asking, found), before)
 
@@ -163,7 +163,10 @@ def _recipe(name: str, plan: Plan, opened: Opened, asked: list[Asked]) -> dict[s
     return {
         "name": name,
         "seed": plan.seed,
+        "plugins": [],
+        "preset": "none",
         "audit": about,
+        "steps": [],
         "probes": probes,
         "policy": dict(plan.policy),
     }
