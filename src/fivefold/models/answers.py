@@ -76,7 +76,7 @@ def aligned(found: Sequence[Any], task: Task, where: str) -> tuple[int, ...]:
     Raises:
         BadInput: They are not the same classes.
     """
-    names = [_word(c) for c in found]
+    names = [word_of(c) for c in found]
     wanted = list(task.classes)
     if sorted(names) != sorted(wanted):
         wanted = [str(i) for i in range(len(wanted))]
@@ -91,7 +91,7 @@ def aligned(found: Sequence[Any], task: Task, where: str) -> tuple[int, ...]:
     return tuple(names.index(name) for name in wanted)
 
 
-def _word(label: Any) -> str:
+def word_of(label: Any) -> str:
     """Return a class as a word; 1.0 is the class 1."""
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 

@@ -10,6 +10,7 @@ from fivefold.core.task import Task
 from fivefold.models.callable import CallableModel
 from fivefold.models.form import form_of
 from fivefold.models.kind import Answers
+from fivefold.models.onnx import open_onnx
 from fivefold.models.save import load_model
 from fivefold.models.sklearn import SklearnModel
 from fivefold.models.skops import load_skops
@@ -49,6 +50,8 @@ def open_model(
         case "skops":
             estimator = load_skops(Path(named), trusted)
             return SklearnModel(estimator=estimator, task=task, schema=schema)
+        case "onnx":
+            return open_onnx(Path(named), task, schema, answers)
         case "function":
             return CallableModel.named(named, task, schema, answers)
         case form:

@@ -1,8 +1,10 @@
 """A fitted scikit-learn estimator as a model."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,11 +14,15 @@ from fivefold.core.lineage import Lineage
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
 from fivefold.models.answers import aligned, outputs_from
+from fivefold.models.frame import Read, reader
 
 
 @dataclass(frozen=True, kw_only=True)
 class SklearnModel:
     """A fitted estimator or pipeline that eats the raw columns; images are given as flat rows.
+
+    One that was fitted on named columns gets a frame with its columns in its order and with its own
+    words for categories; one that was fitted on texts gets strings.
 
     Attributes:
         estimator: What was fitted, with `predict_proba` for classification.
@@ -41,7 +47,8 @@ class SklearnModel:
                 method=method,
             )
         n = getattr(self.estimator, "n_features_in_", self.schema.n_features)
-        if n != self.schema.n_features:
+        is_named = self.schema.is_table and hasattr(self.estimator, "feature_names_in_")
+        if n != self.schema.n_features and not (is_named or self.schema.is_text):
             raise BadInput(
                 "{model} was fitted on {found} columns, and the data have {wanted}.",
                 mend="Fit it on the same columns.",
@@ -51,6 +58,13 @@ class SklearnModel:
             )
         if self.task.is_classification:
             aligned(self._classes(), self.task, self.name)
+        if is_named:
+            assert self.read  # the columns are there
+
+    @cached_property
+    def read(self) -> Read:
+        """How the inputs are given to the estimator."""
+        return reader(self.estimator, self.schema)
 
     @property
     def name(self) -> str:
@@ -63,9 +77,10 @@ class SklearnModel:
         Raises:
             BadInput: The estimator refuses the inputs, or what it answers cannot be used.
         """
-        rows = as_tensor(x).detach().cpu().flatten(1).numpy()
-        if not len(rows):
-            return as_tensor(x).new_zeros(0, self.task.n_outputs)
+        n = len(as_tensor(x))
+        if not n:
+            return torch.zeros(0, self.task.n_outputs)
+        rows = self.read(as_tensor(x))
         is_class = self.task.is_classification
         try:
             answer = (
@@ -80,7 +95,7 @@ class SklearnModel:
             ) from error
         kind = "probabilities" if is_class else "numbers"
         columns = aligned(self._classes(), self.task, self.name) if is_class else (0,)
-        return outputs_from(answer, len(rows), self.task, kind, self.name)[:, list(columns)]
+        return outputs_from(answer, n, self.task, kind, self.name)[:, list(columns)]
 
     def with_lineage(self, lineage: Lineage) -> Self:
         """Return the same predictor with another history."""

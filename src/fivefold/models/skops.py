@@ -11,17 +11,22 @@ from fivefold.core.errors import BadInput, Damaged, MissingExtra
 from fivefold.models.tree import check_trees
 
 MOST_BYTES = 4_000_000_000
-HOMES = ("sklearn.", "numpy.", "scipy.")
-CHECKED = ("sklearn.tree._tree.Tree",)  # compiled, but `check_trees` looks inside
-NEVER = ("tests", "externals", "datasets", "conftest")
+KNOWN = (
+    "sklearn.tree._tree.Tree",  # compiled, but `check_trees` looks inside
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
+    "functools.partial",  # of functions that are trusted themselves
+    "numpy.dtype",
+)
+NEVER = ("tests", "externals", "datasets", "conftest", "utils")
 
 
 def load_skops(path: Path, trusted: Sequence[str] = ()) -> Any:
     """Return the estimator in a skops file.
 
-    Made are the types that skops trusts by itself, classes that scikit-learn, NumPy and SciPy write in
-    Python, and what `trusted` names. Functions and compiled classes are not: what is in them could
-    crash or run something.
+    Made are the types that skops trusts by itself (of scikit-learn, NumPy and SciPy), classes that
+    scikit-learn writes in Python, and what `trusted` names. Other functions and compiled classes are
+    not: what is in them could crash, write files or run something.
 
     Raises:
         BadInput: The file holds a type that is not trusted.
@@ -67,11 +72,11 @@ def _check_archive(path: Path) -> None:
 
 
 def _is_safe(name: str) -> bool:
-    """Whether `name` is a class of scikit-learn, NumPy or SciPy that is written in Python."""
-    if name in CHECKED:
+    """Whether `name` is known, or a class of scikit-learn that is written in Python."""
+    if name in KNOWN:
         return True
     module, _, attribute = name.rpartition(".")
-    if not name.startswith(HOMES) or any(part in NEVER for part in module.split(".")):
+    if not name.startswith("sklearn.") or any(part in NEVER for part in module.split(".")):
         return False
     try:
         found = importlib.import_module(module)

@@ -1,13 +1,11 @@
 """Trees from a stranger's file: scikit-learn follows their indices unchecked, so they are checked here."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from fivefold.core.errors import Damaged
-
-DEEPEST = 40
+from fivefold.models.inside import estimators_in, flat
 
 
 def check_trees(estimator: Any) -> None:
@@ -16,19 +14,19 @@ def check_trees(estimator: Any) -> None:
     Raises:
         Damaged: An index points outside, or backwards.
     """
-    for owner in _estimators(estimator, DEEPEST, set()):
+    for owner in estimators_in(estimator):
         n = getattr(owner, "n_features_in_", None)
         if hasattr(owner, "tree_"):
             _check_tree(owner.tree_, n)
         if hasattr(owner, "_predictors"):
-            for predictor in _flat(owner._predictors):
+            for predictor in flat(owner._predictors):
                 _check_histogram(predictor, n, owner._bin_mapper.is_categorical_)
         if hasattr(owner, "estimators_") and not hasattr(owner, "estimators_features_"):
             _check_members(owner, n)
 
 
 def _check_members(owner: Any, n: int | None) -> None:
-    for member in _flat(owner.estimators_):
+    for member in flat(owner.estimators_):
         if hasattr(member, "tree_") and member.tree_.n_features != n:
             raise _damaged("trees of an ensemble that read different columns")
 
@@ -66,34 +64,6 @@ def _check_histogram(predictor: Any, n: int | None, categorical: Any) -> None:
     known = np.zeros(n, dtype=bool) if categorical is None else np.asarray(categorical, dtype=bool)
     if (told["bitset_idx"] >= sets).any() or len(known) != n or not known[told["feature_idx"]].all():  # fmt: skip
         raise _damaged("a tree with categories that do not exist")
-
-
-def _estimators(value: Any, depth: int, seen: set[int]) -> Iterator[Any]:
-    """Yield every object of scikit-learn inside `value`, itself included."""
-    if id(value) in seen or not depth:
-        return
-    seen.add(id(value))
-    if isinstance(value, dict):
-        inside: list[Any] = list(value.values())
-    elif isinstance(value, list | tuple | np.ndarray):
-        is_plain = isinstance(value, np.ndarray) and value.dtype != object
-        inside = [] if is_plain else list(_flat(value))
-    elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
-        yield value
-        inside = list(vars(value).values())
-    else:
-        return
-    for one in inside:
-        yield from _estimators(one, depth - 1, seen)
-
-
-def _flat(values: Any) -> Iterator[Any]:
-    """Yield what lies in nested lists and arrays."""
-    for value in values:
-        if isinstance(value, list | tuple | np.ndarray):
-            yield from _flat(value)
-        else:
-            yield value
 
 
 def _damaged(problem: str) -> Damaged:
