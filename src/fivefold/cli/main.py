@@ -74,6 +74,13 @@ def _understood(error: Exception, language: Language) -> FivefoldError | None:
         return LimitReached(
             "The disk is full.", where=_place(error), mend="Make room and run it again."
         )
+    if isinstance(error, OSError) and error.errno == errno.EIO:
+        return LimitReached(
+            "The disk does not work: {problem}.",
+            where=_place(error),
+            mend="Check the disk, then run it again; what was written before is whole.",
+            problem=str(error.strerror),
+        )
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return LimitReached(
             "Memory ran out.", mend="Make the model, the batches or the data smaller."

@@ -1,6 +1,8 @@
 """Files that are either the old ones or the new ones, never something between."""
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -10,7 +12,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("wb") as file, naming(path):
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -24,6 +26,17 @@ def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with naming(folder):
+            os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None]:
+    """Name `path` in an error of the disk that names no file, as those of write and fsync do not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise

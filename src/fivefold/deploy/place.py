@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fivefold.core.atomic import sync_folder
+from fivefold.core.atomic import naming, sync_folder
 from fivefold.core.errors import BadInput
 from fivefold.deploy.seal import MANIFEST
 
@@ -27,7 +27,8 @@ def placed(folder: Path, *, overwrite: bool = False) -> Generator[Path]:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        yield part
+        with naming(folder):
+            yield part
         _sync(part)
         _swap(part, folder)
     finally:
@@ -70,6 +71,7 @@ def _sync(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
         handle = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            with naming(path):
+                os.fsync(handle)
         finally:
             os.close(handle)

@@ -19,6 +19,10 @@ from fivefold.training import snapshot
 from fivefold.training.snapshot import Place, Snapshot
 from fivefold.training.state import State
 
+SOONEST_SECONDS = (
+    2.0  # the first write; then after 4, 8, 16 ... until they are `every_seconds` apart
+)
+
 
 @dataclass
 class Keeper:
@@ -27,10 +31,11 @@ class Keeper:
     Attributes:
         folder: Where files go.
         key: Hash of everything the step depends on; what was kept under another key is not used.
-        every_seconds: Time between two writes.
+        every_seconds: Longest time between two writes.
         generators: Sources of randomness that the step draws from while it trains.
         n_calls: How many times `fit` was called.
         waiting: Ends of calls that are not on the disk yet, so that many short calls cost few writes.
+        began: When the step began, by the monotonic clock.
         written: When something was last written, by the monotonic clock.
     """
 
@@ -40,11 +45,17 @@ class Keeper:
     generators: list[Generator] = field(default_factory=list[Generator])
     n_calls: int = 0
     waiting: list[Snapshot] = field(default_factory=list[Snapshot])
-    written: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
+    written: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.written = self.began
 
     def is_due(self) -> bool:
         """Whether the last write is long enough ago."""
-        return time.monotonic() - self.written >= self.every_seconds
+        age = self.written - self.began  # soon at first, so that little is lost at any age
+        wait = min(self.every_seconds, max(SOONEST_SECONDS, age))
+        return time.monotonic() - self.written >= wait
 
     def write(self) -> None:
         """Write what is waiting."""
@@ -101,7 +112,7 @@ def keeping(
         folder: Where files go; nothing else may be in it.
         rng: What the step is given as `rng`.
         key: Hash of step, data, seed and code.
-        every_seconds: Time between two writes; 0 writes after each batch.
+        every_seconds: Longest time between two writes; they are closer at first. 0 writes after each batch.
     """
     token = _keeper.set(Keeper(folder, key, every_seconds, [rng]))
     try:
