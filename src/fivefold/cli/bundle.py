@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from torch import Generator
+
 from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
-from fivefold.core.errors import BadInput
-from fivefold.deploy import Bundle, verify_bundle, write_bundle
-from fivefold.models import load_model
-from fivefold.recipe import Run, read_run
+from fivefold.core.data import Seen
+from fivefold.core.errors import BadInput, FivefoldError
+from fivefold.deploy import Bundle, guard_papers, verify_bundle, write_bundle
+from fivefold.deploy.watch import REFERENCE, reference_paper
+from fivefold.models import TorchModel, load_model
+from fivefold.recipe import Run, read_run, recipe_from
+from fivefold.recipe.key import seed_of
 from fivefold.report import judge, model_card, policy_from
 from fivefold.security import make_keys
 
@@ -39,10 +44,36 @@ def pack(
     verdict = judge(run, policy_from(run.recipe["policy"])) if run.recipe["policy"] else None
     made = write_bundle(
         run, stage, model, out, key=key, card=model_card(run, verdict, stage=stage),
-        verdict=verdict.to_dict() if verdict else None, overwrite=overwrite,
+        verdict=verdict.to_dict() if verdict else None, papers=_papers(run, stage, model, voice),
+        overwrite=overwrite,
     )  # fmt: skip
     voice.say("Bundle: {path}", path=str(out))
     return made
+
+
+def _papers(run: Run, stage: str, model: TorchModel, voice: Voice) -> dict[str, str | bytes]:
+    """Return what a server needs besides the model: a detector, and what ordinary inputs look like."""
+    seen = _seen(run)
+    if seen is None:
+        voice.say(
+            "The data of the run are not at hand: no detector and no reference in the bundle."
+        )
+        return {REFERENCE: reference_paper(model, None)}
+    detector = guard_papers(model, seen, run.stage(stage).findings)
+    if not detector:
+        voice.say("This model can have no detector: it shows no features, or claims privacy.")
+    return {REFERENCE: reference_paper(model, seen), **detector}
+
+
+def _seen(run: Run) -> Seen | None:
+    """Return the training data of a run, if they can be had again and are the same."""
+    recipe = recipe_from(run.recipe)
+    rng = Generator().manual_seed(seed_of(recipe.seed, "data"))
+    try:
+        data = recipe.data.load(run.folder, rng)
+    except FivefoldError:
+        return None
+    return data.splits.seen if data.fingerprint == run.data.fingerprint else None
 
 
 def verify(folder: Path, key: Path | None, voice: Voice) -> None:

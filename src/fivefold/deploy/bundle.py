@@ -22,6 +22,7 @@ from fivefold.security.sign import short_name
 ALLOWED: tuple[Format, ...] = ("safetensors", "json", "toml", "text")
 MOST = Limits(files=40)
 ABOUT = "bundle.json"
+NOTHING: Mapping[str, str | bytes] = {}
 NEEDED = ("model.safetensors", "model.json", "recipe.toml", "lineage.json", "evidence.json", ABOUT)
 
 
@@ -94,6 +95,7 @@ def write_bundle(  # noqa: PLR0913  what ships is this many things; a wrapper wo
     key: Path | None = None,
     card: str = "",
     verdict: Mapping[str, Any] | None = None,
+    papers: Mapping[str, str | bytes] = NOTHING,
     overwrite: bool = False,
 ) -> Bundle:
     """Write the bundle of one stage: all of it or nothing.
@@ -106,21 +108,23 @@ def write_bundle(  # noqa: PLR0913  what ships is this many things; a wrapper wo
         key: File with the private key to sign with.
         card: Model card in Markdown.
         verdict: What the policy said.
+        papers: Further files by name: a fitted detector (`guard_papers`), a reference for monitoring.
         overwrite: Whether an older bundle in `folder` may be replaced.
 
     Raises:
         BadInput: `folder` is taken, or `model` is not the one of that stage.
     """
     stage = _stage(run, stage_name, model)
-    papers = _papers(run, stage)
+    own: dict[str, str | bytes] = {**papers, **_papers(run, stage)}
     if card:
-        papers["MODEL_CARD.md"] = card
+        own["MODEL_CARD.md"] = card
     if verdict is not None:
-        papers["policy.json"] = to_json(verdict)
+        own["policy.json"] = to_json(verdict)
     with placed(folder, overwrite=overwrite) as part:
         save_model(model, part)
-        for name, words in papers.items():
-            (part / name).write_text(words, encoding="utf-8")
+        for name, content in own.items():
+            told = content.encode() if isinstance(content, str) else content
+            (part / name).write_bytes(told)
         seal(part, check_folder(part, ALLOWED, limits=MOST), key)
     return _verified(folder, None)
 

@@ -2,6 +2,6 @@
 
 from fivefold.cli.app import app
 
-from fivefold.cli.verbs import life, audit  # isort: skip - the order of the help
+from fivefold.cli.verbs import life, audit, serve  # isort: skip - the order of the help
 
-__all__ = ["app", "audit", "life"]
+__all__ = ["app", "audit", "life", "serve"]

@@ -1,0 +1,134 @@
+"""Serve a bundle: verify it, put guards, monitor and audit log around it, and listen."""
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fivefold.cli.voice import Voice
+from fivefold.core.errors import BadInput
+from fivefold.deploy import Bundle, Guard, load_bundle, read_guard, verify_bundle
+from fivefold.deploy.server import (
+    Served,
+    Settings,
+    app_of,
+    check_address,
+    make_key,
+    opened,
+    read_keys,
+)
+from fivefold.deploy.server import serve as listen
+from fivefold.deploy.server.settings import Detecting
+from fivefold.deploy.watch import Keeper, Monitor, Subject, read_reference, routes
+from fivefold.models import TorchModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where to listen, and who may ask.
+
+    Attributes:
+        host: Address.
+        port: Port; 0 takes a free one.
+        token_file: File with hashes of keys; None if nobody needs a key.
+        state: Folder for what the server writes; None to write nothing.
+        key: Public key that must have signed the bundle.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token_file: Path | None = None
+    state: Path | None = None
+    key: Path | None = None
+
+
+def new_key(file: Path | None, name: str, voice: Voice) -> None:
+    """Make a key for a client and show it, once."""
+    if file is None:
+        raise BadInput("A key needs a file to be kept in.", mend="Give --token-file FILE.")
+    key = make_key(file, name)
+    voice.say("The key of {name}; it is shown this once, and only its hash is kept:", name=name)
+    voice.give({"name": name, "key": key}, key)
+
+
+def serve(folder: Path, where: Where, settings: Settings, voice: Voice) -> None:
+    """Serve a bundle until the process is told to end."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    keys = read_keys(where.token_file) if where.token_file else {}
+    check_address(where.host, has_keys=bool(keys))
+    model, bundle = load_bundle(folder, where.key)
+    found = read_guard(folder)
+    guard, detector = found if found else (None, None)
+    served = Served(model=model, settings=settings, detector=detector, keys=keys)
+    monitor = _monitor(model, bundle, settings, guard)
+    app, batcher = app_of(served, [monitor], routes(monitor))
+    monitor.depth = lambda: batcher.waiting
+    door = opened(where.host, where.port)
+    _say(bundle, guard, settings, door.getsockname(), voice)
+    keeper = Keeper(monitor, where.state).start()
+    app.on_drain = monitor.close
+    try:
+        listen(app, door, settings)
+    finally:
+        keeper.stop()
+    voice.say("Ended; everything that was accepted is answered.")
+
+
+def _monitor(model: TorchModel, bundle: Bundle, settings: Settings, guard: Guard | None) -> Monitor:
+    has_detector = guard is not None and settings.detector != "off"
+    subject = Subject(
+        name=settings.name,
+        task=model.task,
+        schema=model.schema,
+        run=bundle.about.run,
+        stage=bundle.stage,
+        digest=_digest(bundle.folder),
+        threshold=guard.threshold if guard and has_detector else None,
+        nominal=guard.fpr if guard and has_detector else None,
+    )
+    return Monitor(subject, reference=read_reference(bundle.folder))
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+
+def _say(
+    bundle: Bundle, guard: Guard | None, settings: Settings, address: tuple[str, int], voice: Voice
+) -> None:
+    host, port = address[:2]
+    host = f"[{host}]" if ":" in host else host
+    voice.say("Bundle: {status}", status=bundle.status.words(voice.language))
+    if guard is None:
+        voice.say("Detector: none in this bundle.")
+    else:
+        voice.say(
+            "Detector: {mode}; set to raise the alarm on {share} of ordinary examples.",
+            mode=settings.detector,
+            share=f"{guard.fpr:.0%}",
+        )
+    voice.say("Personal data: no filter; strings go to the model as they come.")
+    address_ = f"http://{host}:{port}"
+    voice.say(
+        "Serving {name} at {url}", name=settings.name, url=f"{address_}/v2/models/{settings.name}"
+    )
+    voice.say("Live page: {url}", url=f"{address_}/live")
+    voice.give({"url": address_, "model": settings.name})
+
+
+def settings_of(folder: Path, name: str, rate: tuple[float, int], detector: Detecting) -> Settings:
+    """Return the limits of the guards; the model is named after its run if not otherwise.
+
+    Raises:
+        BadInput: The name does not fit into a path.
+    """
+    name = name or verify_bundle(folder).about.run
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name) or name.strip(".") == "":
+        raise BadInput(
+            "The name of a model is made of letters, digits, dots and dashes.",
+            where=name,
+            mend="Choose another one with --name.",
+        )
+    per_second, burst = rate
+    return Settings(name=name, per_second=per_second or None, burst=burst, detector=detector)

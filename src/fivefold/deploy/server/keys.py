@@ -1,0 +1,105 @@
+"""Named keys of clients. Only their SHA-256 is kept: 256 random bits cannot be guessed from it."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from hmac import compare_digest
+from pathlib import Path
+from typing import Any
+
+from fivefold.core.atomic import write_atomic
+from fivefold.core.errors import BadInput
+from fivefold.core.jsonfile import to_json
+from fivefold.core.text import text
+from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.refused import Refused
+
+PREFIX = "ff_"
+MOST_BYTES = 1_000_000
+LONGEST = 200  # characters of a token; nothing longer is hashed
+
+
+def make_key(file: Path, name: str) -> str:
+    """Add a new key for the client `name` to `file` and return it; it cannot be shown again.
+
+    Raises:
+        BadInput: The client has a key already, or `file` holds something else.
+    """
+    known = dict(read_keys(file)) if file.exists() else {}
+    if not name.strip() or name in known.values():
+        raise BadInput(
+            "The client {name} has a key already, or no name.",
+            where=str(file),
+            mend="Choose another name, or take its line out of the file.",
+            name=name,
+        )
+    key = PREFIX + secrets.token_urlsafe(32)
+    clients = {client: digest for digest, client in known.items()} | {name: _digest(key)}
+    write_atomic(file, to_json({"sha256": clients}) + "\n")
+    file.chmod(0o600)
+    return key
+
+
+def read_keys(file: Path) -> Mapping[str, str]:
+    """Return the client of each hash.
+
+    Raises:
+        BadInput: The file cannot be read or is something else.
+    """
+    from pydantic_core import from_json
+
+    try:
+        with file.open("rb") as opened:
+            clients: Any = from_json(opened.read(MOST_BYTES))["sha256"]
+        found = {str(digest): str(name) for name, digest in clients.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _no_keys(file) from error
+    if not found or len(found) != len(clients) or any(len(d) != 64 for d in found):
+        raise _no_keys(file)
+    return found
+
+
+class Token:
+    """Lets in whoever shows a known key as `Authorization: Bearer KEY`.
+
+    Args:
+        keys: The client of each SHA-256, in hexadecimal.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self.keys = keys
+
+    async def __call__(self, call: Call, inner: Inner) -> None:
+        """Name the client, or refuse with 401 (no key) or 403 (an unknown one)."""
+        call.client = self.client(call.headers)
+        await inner(call)
+
+    def client(self, headers: Mapping[bytes, bytes]) -> str:
+        """Return whose key was shown.
+
+        Raises:
+            Refused: No key, or an unknown one.
+        """
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not token:
+            raise Refused(401, "token", text("A key is needed: Authorization: Bearer KEY."))
+        shown = hashlib.sha256(token.strip()[:LONGEST]).hexdigest()
+        found = ""
+        for digest, name in self.keys.items():  # every one, so that the time says nothing
+            if compare_digest(digest, shown):
+                found = name
+        if not found:
+            raise Refused(403, "token", text("This key is not known."))
+        return found
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _no_keys(file: Path) -> BadInput:
+    return BadInput(
+        "This is not a file of keys.",
+        where=str(file),
+        mend="Make one with: fivefold serve --token-file FILE --make-key NAME",
+    )
