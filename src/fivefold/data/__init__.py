@@ -29,6 +29,7 @@ from fivefold.data.column import ColumnSpec
 from fivefold.data.image import Images
 from fivefold.data.split import ByTime, Grouped, Random, Split, Stratified
 from fivefold.data.table import Table, from_frame
+from fivefold.data.texts import Texts
 
 __all__ = [
     "Bundled",
@@ -40,5 +41,6 @@ __all__ = [
     "Split",
     "Stratified",
     "Table",
+    "Texts",
     "from_frame",
 ]

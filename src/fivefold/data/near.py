@@ -22,7 +22,10 @@ def near_copies(x: Tensor, schema: Schema, rows: Rows) -> tuple[Text, ...]:
 
     Near: every value within a thousandth of its column's scale (categories equal), or every pixel
     within 2/255. They are noted, never removed: in a table of few columns they may be plain chance.
+    Of texts nothing is said here: near characters are no near words.
     """
+    if schema.is_text:
+        return ()
     close = CLOSE_IN_TABLE if schema.is_table else CLOSE_IN_IMAGE
     scaled = _scaled(x, schema)
     found = has_near(scaled[torch.cat([rows.valid, rows.test])], scaled[rows.train], close)

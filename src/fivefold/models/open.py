@@ -9,12 +9,14 @@ from fivefold.core.schema import Schema
 from fivefold.core.task import Task
 from fivefold.models.callable import CallableModel
 from fivefold.models.form import form_of
+from fivefold.models.huggingface import open_classifier
 from fivefold.models.kind import Answers
 from fivefold.models.onnx import open_onnx
 from fivefold.models.save import load_model
 from fivefold.models.sklearn import SklearnModel
 from fivefold.models.skops import load_skops
 from fivefold.models.torch import TorchModel
+from fivefold.models.torch_file import open_network
 
 
 def open_model(
@@ -52,6 +54,10 @@ def open_model(
             return SklearnModel(estimator=estimator, task=task, schema=schema)
         case "onnx":
             return open_onnx(Path(named), task, schema, answers)
+        case "safetensors":
+            return open_network(Path(named), factory, task, schema, answers)
+        case "huggingface":
+            return open_classifier(Path(named), task, schema)
         case "function":
             return CallableModel.named(named, task, schema, answers)
         case form:

@@ -35,7 +35,7 @@ class TorchModel:
     @torch.no_grad()
     def predict(self, x: Inputs) -> Float[Tensor, "batch outputs"]:
         """Return logits (classification) or numbers (regression) on the CPU."""
-        return _chunked(self.net, x)
+        return batched(self.net, x)
 
     @torch.no_grad()
     def embed(self, x: Inputs) -> Float[Tensor, "batch feature"]:
@@ -44,7 +44,7 @@ class TorchModel:
         Raises:
             NotMeasurable: The network is not a `Sequential` that ends in a head.
         """
-        return _chunked(self.trunk(), x)
+        return batched(self.trunk(), x)
 
     def trunk(self) -> nn.Module:
         """Return the network without its head; weights are shared, not copied.
@@ -91,7 +91,8 @@ def device_of(net: nn.Module) -> torch.device:
     return first.device if first is not None else torch.device("cpu")
 
 
-def _chunked(net: nn.Module, x: Inputs) -> Float[Tensor, "batch outputs"]:
+def batched(net: nn.Module, x: Inputs) -> Float[Tensor, "batch outputs"]:
+    """Return what `net` answers, asked for a part of the examples at a time."""
     device = device_of(net)
     n = Batch(x, next(iter(x.values())) if not isinstance(x, Tensor) else x).size
     rows = [slice(i, i + CHUNK) for i in range(0, n, CHUNK)] or [slice(0, 0)]

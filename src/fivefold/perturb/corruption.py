@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from fivefold.core.errors import no_text
 from fivefold.core.schema import Schema
 from fivefold.perturb import image_accident, table_accident
 
@@ -38,7 +39,13 @@ class Corruption(NamedTuple):
 
 
 def corruptions(schema: Schema) -> tuple[Corruption, ...]:
-    """Return the accidents that can befall these inputs: five of images; of tables, those that fit."""
+    """Return the accidents that can befall these inputs: five of images; of tables, those that fit.
+
+    Raises:
+        NotMeasurable: They are texts.
+    """
+    if schema.is_text:
+        raise no_text("Corrupting pixels or columns")
     if not schema.is_table:
         return IMAGE
     has_numbers = any(not c.is_category for c in schema.columns)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fivefold.core.errors import BadInput
+from fivefold.core.errors import BadInput, no_text
 from fivefold.core.limits import Count
 from fivefold.core.schema import Schema
 from fivefold.perturb.room import in_parts
@@ -51,7 +51,10 @@ class Features:
 
         Raises:
             BadInput: `together` names a column that does not exist, or one column twice.
+            NotMeasurable: They are texts.
         """
+        if schema.is_text:
+            raise no_text("Hiding columns or patches")
         return _columns(schema, self.together) if schema.is_table else _patches(schema, self.grid)
 
 

@@ -1,0 +1,167 @@
+"""A text classifier in a folder of Hugging Face transformers; local, without anybody's code and without pickles."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fivefold.core.codepoints import decode_texts
+from fivefold.core.data import Inputs, as_tensor
+from fivefold.core.errors import BadInput, Damaged, MissingExtra
+from fivefold.core.lineage import Lineage
+from fivefold.core.schema import Schema
+from fivefold.core.task import Task
+from fivefold.models.answers import aligned, outputs_from
+
+CHUNK = 32
+MOST_TOKENS = 512
+MOST_JSON_BYTES = 100_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextClassifier:
+    """A sequence classifier with its own fast tokenizer. Gradients do not reach the characters.
+
+    Attributes:
+        classifier: The network of transformers.
+        tokenizer: Its tokenizer.
+        task: What is predicted.
+        schema: What it eats: texts.
+        order: Where each class of the task stands among its outputs; () if as in the task.
+        lineage: What was done to it, as far as anybody says.
+    """
+
+    classifier: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    task: Task
+    schema: Schema
+    order: tuple[int, ...] = ()
+    lineage: Lineage = ()
+
+    @torch.no_grad()
+    def predict(self, x: Inputs) -> Float[Tensor, "batch outputs"]:
+        """Return logits or numbers. A text longer than the model's window is cut, as its tokenizer does."""
+        told = [torch.zeros(0, self.task.n_outputs)]
+        texts = decode_texts(as_tensor(x))
+        longest = min(self.tokenizer.model_max_length, self._window())
+        for start in range(0, len(texts), CHUNK):
+            part = texts[start : start + CHUNK]
+            given = self.tokenizer(
+                part, padding=True, truncation=True, max_length=longest, return_tensors="pt"
+            )
+            logits = self.classifier(**given).logits
+            kind = "logits" if self.task.is_classification else "numbers"
+            told.append(outputs_from(logits, len(part), self.task, kind, "transformers"))
+        found = torch.cat(told)
+        return found[:, list(self.order)] if self.order else found
+
+    def with_lineage(self, lineage: Lineage) -> Self:
+        """Return the same predictor with another history."""
+        return replace(self, lineage=lineage)
+
+    def _window(self) -> int:
+        return getattr(self.classifier.config, "max_position_embeddings", MOST_TOKENS)
+
+
+def open_classifier(folder: Path, task: Task, schema: Schema) -> TextClassifier:
+    """Return the classifier in `folder`.
+
+    Raises:
+        BadInput: The data are not texts, or the classifier has other classes.
+        Damaged: The folder wants code to be run, has only pickled weights, or lacks some.
+        MissingExtra: transformers is not installed.
+    """
+    if not schema.is_text:
+        raise BadInput(
+            "This model reads texts, and the data are none.",
+            where=str(folder),
+            mend="Load the data with data.Texts and name the column of the text.",
+        )
+    config = _checked(folder)
+    classifier, tokenizer = _loaded(folder)
+    names = _classes(config, classifier.config.num_labels)
+    order = aligned(names, task, str(folder)) if task.is_classification else ()
+    is_same = order == tuple(range(task.n_outputs))
+    return TextClassifier(
+        classifier=classifier,
+        tokenizer=tokenizer,
+        task=task,
+        schema=schema,
+        order=() if is_same else order,
+    )
+
+
+def _checked(folder: Path) -> Mapping[str, Any]:
+    """Return the configuration of a folder that needs no code and no pickle."""
+    for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
+        path = folder / name
+        found = _json(path) if path.is_file() else {}
+        if "auto_map" in found:
+            raise _refused(folder, f"{name} names code of its own (auto_map)")
+    if (folder / "adapter_config.json").exists():
+        raise _refused(folder, "it is an adapter, not a whole model; merge it first")
+    if not (folder / "model.safetensors").is_file():
+        raise _refused(folder, "it has no model.safetensors; pickled weights are not opened")
+    if not (folder / "tokenizer.json").is_file():
+        raise _refused(folder, "it has no tokenizer.json")
+    return _json(folder / "config.json")
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    if path.stat().st_size > MOST_JSON_BYTES:
+        raise _refused(path, "it is too large")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, str(error)) from error
+    if not isinstance(found, dict):
+        raise _refused(path, "it is not an object")
+    return found
+
+
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    try:
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    except ImportError as error:
+        raise MissingExtra(
+            "Reading this file needs {package}, which is not installed.",
+            where=str(folder),
+            mend='Install it: pip install "fivefold[{extra}]".',
+            package="transformers",
+            extra="text",
+        ) from error
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    state = torch.random.get_rng_state()  # weights that are overwritten are drawn from it
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True, **safe)
+        classifier, told = AutoModelForSequenceClassification.from_pretrained(
+            str(folder), use_safetensors=True, output_loading_info=True, dtype=torch.float32, **safe
+        )
+    except Exception as error:  # the library has many errors of its own
+        raise _refused(folder, f"{type(error).__name__}: {error}") from error
+    finally:
+        torch.random.set_rng_state(state)
+    if lacking := sorted(told["missing_keys"]):
+        raise _refused(folder, f"weights are lacking, and would be random: {', '.join(lacking)}")
+    return classifier.eval(), tokenizer
+
+
+def _classes(config: Mapping[str, Any], n: int) -> list[str]:
+    """Return the names of the classes in the order of the outputs; LABEL_3 is the class 3."""
+    names = config.get("id2label")
+    found = [str(v) for _, v in sorted(names.items(), key=lambda i: int(i[0]))] if names else []
+    return [v.removeprefix("LABEL_") for v in found] or [str(i) for i in range(n)]
+
+
+def _refused(place: Path, problem: str) -> Damaged:
+    return Damaged(
+        "This folder cannot be opened safely: {problem}.",
+        where=str(place),
+        mend="Save it again with save_pretrained, a fast tokenizer included, from a class that transformers itself has.",
+        problem=problem.partition("\n")[0][:300],
+    )
