@@ -2,6 +2,7 @@
 
 from fivefold.models.callable import CallableModel, import_function
 from fivefold.models.convnet import ConvNet
+from fivefold.models.identity import Identity, identity_of
 from fivefold.models.int8 import Int8Linear
 from fivefold.models.mlp import MLP
 from fivefold.models.open import open_model
@@ -14,11 +15,13 @@ __all__ = [
     "MLP",
     "CallableModel",
     "ConvNet",
+    "Identity",
     "Int8Linear",
     "ResNet",
     "SklearnModel",
     "TorchModel",
     "fresh",
+    "identity_of",
     "import_function",
     "load_model",
     "open_model",

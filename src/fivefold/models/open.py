@@ -8,6 +8,7 @@ from fivefold.core.model import Model
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
 from fivefold.models.callable import CallableModel
+from fivefold.models.endpoint import open_endpoint
 from fivefold.models.form import form_of
 from fivefold.models.huggingface import open_classifier
 from fivefold.models.kind import Answers
@@ -60,10 +61,8 @@ def open_model(
             return open_classifier(Path(named), task, schema)
         case "function":
             return CallableModel.named(named, task, schema, answers)
-        case form:
-            raise BadInput(
-                "A {form} model cannot be opened yet.", mend="Use another form.", form=form
-            )
+        case "endpoint":
+            return open_endpoint(named, task, schema, answers)
 
 
 def _checked(model: TorchModel, task: Task, schema: Schema) -> TorchModel:
