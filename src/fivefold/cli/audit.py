@@ -20,10 +20,10 @@ from fivefold.report.words import title, words
 
 
 def perform(
-    subject: Subject, given: Given, plan: Plan, workdir: Path, name: str, voice: Voice
+    subject: Subject, given: Given, plan: Plan, place: tuple[Path, str], voice: Voice, watch: Watch
 ) -> Run:
-    """Audit the model, tell what came out, and write the report."""
-    watch = Watch()
+    """Audit the model in a run folder (`place`: working folder and name), and write the report."""
+    workdir, name = place
     with shown(voice):
         done = audit(subject, given, plan, workdir=workdir, name=name, watch=watch)
     if not voice.is_json:
@@ -39,11 +39,16 @@ def perform(
 
 
 def verb(
-    subject: Subject, given: Given, plan: Plan, workdir: Path, name: str, voice: Voice
+    subject: Subject,
+    given: Given,
+    plan: Plan,
+    place: tuple[Path, str],
+    voice: Voice,
+    started: float,
 ) -> None:
-    """Audit the model and put what came out on stdout."""
+    """Audit the model and put what came out on stdout; the budget counts from `started` on."""
     from_here()
-    done = perform(subject, given, plan, workdir, name, voice)
+    done = perform(subject, given, plan, place, voice, Watch(started))
     voice.give(
         {
             "run": str(done.folder),

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -115,6 +116,7 @@ def audit(  # noqa: PLR0913  each is an option of the command line
     lang: Language = Lang.EN,
 ) -> None:
     """Measure a model that exists already, on all five axes, without training it."""
+    started = monotonic()
     from fivefold.cli.audit import check_budget, policy_table, split_names, verb
     from fivefold.recipe.audit import Given, Plan, Subject
 
@@ -123,9 +125,9 @@ def audit(  # noqa: PLR0913  each is an option of the command line
         Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ())),
         Given(data=data, target=target, text=text, train=train, classes=split_names(classes), task=task.value, drop=split_names(drop), seed=seed),
         Plan(axes=split_names(axes), preset=preset.value, budget_seconds=budget_seconds, baseline=baseline, policy=policy_table(policy), seed=seed),
-        workdir,
-        name,
+        (workdir, name),
         Voice(language=lang.value, is_json=json),
+        started,
     )  # fmt: skip
 
 

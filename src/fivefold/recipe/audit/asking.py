@@ -24,6 +24,7 @@ from fivefold.recipe.folder import Measured
 from fivefold.recipe.key import key_of, seed_of
 
 TRIAL = 0.125  # share of the work that is done first, to see how long all of it takes
+AT_ONCE = 0.25  # share of the time left that a probe may have which cannot be made smaller
 WORTH = 1.3  # times the work, or the time, that make another attempt worth it
 CAREFUL = 0.8  # share of the remaining time that is planned with
 
@@ -97,7 +98,9 @@ class Asking:
         trial = smaller(item, TRIAL)
         if trial is not None:
             return self._try(trial, item, room)
-        return self._try(hurried(item, room), item, min(2 * room, self.left))
+        return self._try(
+            hurried(item, room), item, min(max(2 * room, self.left * AT_ONCE), self.left)
+        )
 
     def _more(self, tried: "Tried", room: float) -> "Tried":
         """Return the answer of as much of the work as fits; the first answer if no more of it does."""
@@ -188,7 +191,8 @@ class Tried(NamedTuple):
     @property
     def is_part(self) -> bool:
         """Whether more could be had with more time."""
-        return self.made != self.wanted and (self.is_done or self.is_stopped) and self._can_shrink
+        is_smaller = self.is_done and self.made != self.wanted and self._can_shrink
+        return self.is_stopped or is_smaller
 
     @property
     def whole(self) -> float:

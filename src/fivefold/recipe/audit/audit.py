@@ -32,8 +32,7 @@ from fivefold.recipe.tomlfile import read_toml
 
 AUDITED = "audited"
 FIRST_LOOK = 8  # inputs that a model must answer before anything is measured
-FOR_THE_PAGE = 0.1  # share of the budget that is left for writing the report,
-MOST_FOR_THE_PAGE = 5.0  # at most so many seconds
+FOR_THE_PAGE, MOST_FOR_THE_PAGE = 0.1, 0.25  # shares of the budget kept for writing the report
 LEAST_FOR_PROBES = 0.5  # share of the budget that probes have, however long opening took
 
 
@@ -246,10 +245,13 @@ def _counted(asking: Asking) -> dict[str, str]:
 
 
 def _end(budget: float | None, elapsed: float) -> float:
-    """Return when the last probe must stop: time for the page is kept, and opening may not take it all."""
+    """Return when the last probe must stop: time for the page is kept, and opening may not take it all.
+
+    Opening and writing the page are about as much work, so `elapsed` tells how busy the machine is.
+    """
     if budget is None:
         return inf
-    page = min(FOR_THE_PAGE * budget, MOST_FOR_THE_PAGE)
+    page = min(max(FOR_THE_PAGE * budget, elapsed), MOST_FOR_THE_PAGE * budget)
     return max(budget - page, elapsed + LEAST_FOR_PROBES * budget)
 
 
