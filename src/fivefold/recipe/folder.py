@@ -13,9 +13,9 @@ from fivefold.core.atomic import write_atomic
 from fivefold.core.cost import Cost
 from fivefold.core.errors import BadInput, Damaged
 from fivefold.core.evidence import Finding
-from fivefold.core.jsonfile import from_json, to_json
 from fivefold.core.lineage import Lineage
 from fivefold.core.model import Model
+from fivefold.core.sealed import sealed, unsealed
 from fivefold.models import load_model, save_model
 from fivefold.models.torch import TorchModel
 from fivefold.recipe.stage import Run
@@ -84,7 +84,7 @@ class StageFolder(NamedTuple):
             )
         save_model(model, self.path)
         made = Made(key=key, model_hash=self.model_hash(), lineage=model.lineage, cost=cost)
-        write_atomic(self.path / "stage.json", _sealed(made))
+        write_atomic(self.path / "stage.json", sealed(made))
         return made
 
     def model(self, plugins: tuple[str, ...] = ()) -> TorchModel:
@@ -106,7 +106,7 @@ class StageFolder(NamedTuple):
 
     def keep_measured(self, found: tuple[Measured, ...]) -> None:
         """Write what was found."""
-        write_atomic(self.path / "evidence.json", _sealed(found))
+        write_atomic(self.path / "evidence.json", sealed(found))
 
 
 class RunFolder(NamedTuple):
@@ -131,7 +131,7 @@ class RunFolder(NamedTuple):
 
     def keep_run(self, run: Run) -> None:
         """Write what happened."""
-        write_atomic(self.path / "run.json", _sealed(run))
+        write_atomic(self.path / "run.json", sealed(run))
 
 
 def read_run(path: Path) -> Run:
@@ -151,21 +151,6 @@ def read_run(path: Path) -> Run:
     return replace(_unsealed(file, Run), folder=path)
 
 
-def _sealed(value: Any) -> str:
-    """Return `value` as JSON that carries the hash of its own content."""
-    content = to_json(value)
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    return f'{{"sha256": "{digest}", "content":\n{content}\n}}\n'
-
-
 def _unsealed(path: Path, kind: Any) -> Any:
-    told = path.read_bytes()
-    found = re.fullmatch(rb'\{"sha256": "([0-9a-f]{64})", "content":\n(.*)\n\}\n', told, re.DOTALL)
-    if found is None or hashlib.sha256(found[2]).hexdigest().encode() != found[1]:
-        raise Damaged(
-            "This file is not what was written: {problem}.",
-            where=str(path),
-            mend="Delete the folder of that stage and run the recipe again.",
-            problem="sha256",
-        )
-    return from_json(found[2].decode(), kind, where=str(path))
+    mend = "Delete the folder of that stage and run the recipe again."
+    return unsealed(path.read_bytes(), kind, where=str(path), mend=mend)

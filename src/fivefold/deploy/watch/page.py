@@ -1,7 +1,7 @@
 """The live page: one file, no request to anywhere but its own stream, everything escaped."""
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -13,7 +13,7 @@ from fivefold.deploy.watch.state import state_of
 from fivefold.report.templating import safe_json, script_hash
 from fivefold.report.theme import DARK, LIGHT, variables
 
-FOLDER = files("fivefold.deploy.watch") / "templates"
+FOLDER = Path(__file__).parent / "templates"
 WORDS = (
     "live", "waiting for the stream …", "requests per second", "refused per second", "seconds", "median",
     "95 of 100 are faster", "share of alarms", "expected share", "now", "{n} s ago", "distance",
@@ -74,5 +74,5 @@ def _script() -> str:
 
 @cache
 def _style() -> str:
-    dark = f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK)}--wash:#0e131b}}}}"
-    return f":root{{color-scheme:light dark;{variables(LIGHT)}--wash:#f5f7fa}}{dark}{_read('live.css')}"
+    dark = f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK)}--wash:#0e131b;--bad-ink:#ffc49c}}}}"
+    return f":root{{color-scheme:light dark;{variables(LIGHT)}--wash:#f5f7fa;--bad-ink:#8f3906}}{dark}{_read('live.css')}"

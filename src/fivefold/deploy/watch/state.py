@@ -26,6 +26,7 @@ def state_of(monitor: Monitor, language: Language) -> dict[str, Any]:
     findings = sorted(live.findings, key=lambda f: ORDER.index(f.axis) if f.axis in ORDER else 9)
     return {
         "name": monitor.subject.name,
+        "is_classification": monitor.subject.task.is_classification,
         "now": _clock(now),
         "since": _clock(live.started),
         "measured": _clock(live.written),
