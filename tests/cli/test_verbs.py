@@ -249,7 +249,11 @@ def test_init_writes_a_recipe_that_can_be_read(ask, tmp_path):
     from fivefold.report import read_policy
 
     told = one(ask("init", tmp_path / "clinic", "--json"))
-    assert told == {"files": [str(tmp_path / "clinic" / f) for f in ("recipe.toml", "policy.toml")]}
+    assert told == {
+        "files": [
+            str(tmp_path / "clinic" / f) for f in ("recipe.toml", "policy.toml", "statements.toml")
+        ]
+    }
     recipe = read_recipe(tmp_path / "clinic/recipe.toml")
     assert recipe.name == "clinic"
     assert [s.name for s in recipe.steps] == ["plain", "robust", "small"]

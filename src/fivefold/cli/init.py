@@ -9,6 +9,8 @@ from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadInput
 from fivefold.data import Table
+from fivefold.report.exports import empty_statements
+from fivefold.report.exports.statements import FILE as STATEMENTS
 
 RECIPE = """\
 # Carry it out with: fivefold run {recipe}
@@ -67,21 +69,23 @@ at_least = 0.5
 
 
 def init(folder: Path, data: Path | None, target: str, voice: Voice) -> None:
-    """Write `recipe.toml` and `policy.toml` into `folder`; nothing that is there is overwritten.
+    """Write a recipe, a policy and an empty file of statements into `folder`; nothing that is there is overwritten.
 
     Raises:
         BadInput: A file of that name exists, or the data file cannot be used.
     """
-    recipe, policy = folder / "recipe.toml", folder / "policy.toml"
-    _check_free(recipe, policy)
+    recipe, policy, stated = (folder / n for n in ("recipe.toml", "policy.toml", STATEMENTS))
+    _check_free(recipe, policy, stated)
     is_classification = _read(data, target) if data else True
     name = _name(folder)
     head = RECIPE.format(recipe=recipe, name=_quoted(name), data=_source(data, target))
     write_atomic(recipe, head + (STEPS if is_classification else ""))
     limits = POLICY.format(name=name, policy=policy)
     write_atomic(policy, limits + (CLASSES if is_classification else NUMBERS))
-    voice.give({"files": [str(recipe), str(policy)]})
+    write_atomic(stated, empty_statements(str(stated), voice.language))
+    voice.give({"files": [str(recipe), str(policy), str(stated)]})
     voice.say("Wrote {a} and {b}.", a=str(recipe), b=str(policy))
+    voice.say("What only you can state of the model goes into {path}.", path=str(stated))
     voice.say("Next: fivefold run {recipe}", recipe=str(recipe))
 
 

@@ -30,6 +30,17 @@ class Format(StrEnum):
     HTML = "html"
     JSON = "json"
     CARD = "card"
+    MD = "md"
+    MLBOM = "mlbom"
+
+
+class EvidenceName(StrEnum):
+    """Whose questions a run is held against."""
+
+    ANNEX_IV = "annex-iv"
+    NIST = "nist"
+    ISO42001 = "iso42001"
+    CN = "cn"
 
 
 assert tuple(Lang) == LANGUAGES

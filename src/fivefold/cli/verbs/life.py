@@ -8,6 +8,7 @@ import typer
 from fivefold.cli.app import app
 from fivefold.cli.options import (
     DeviceName,
+    EvidenceName,
     Format,
     Json,
     Lang,
@@ -73,22 +74,52 @@ def run(
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0913  each is an option of the command line
+    context: typer.Context,
     run: RunPath,
     out: Annotated[
         Path | None, typer.Option(help="File to write; in the run folder if not given.")
     ] = None,
     format: Annotated[
-        Format, typer.Option(help="A page, the numbers, or a model card.")
+        Format,
+        typer.Option(
+            metavar="<kind>",
+            help="html, json, card (a model card), md (with --evidence) or mlbom (CycloneDX).",
+        ),
     ] = Format.HTML,
     stage: StageName = "",
+    evidence: Annotated[
+        EvidenceName | None,
+        typer.Option(
+            metavar="<name>",
+            help="Evidence for annex-iv, nist, iso42001 or cn (in Chinese unless --lang en follows).",
+        ),
+    ] = None,
+    statements: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with what you state; statements.toml in the run folder if not given."
+        ),
+    ] = None,
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
     """Write the report of a run."""
-    from fivefold.cli.report import report
+    voice = Voice(language=lang.value, is_json=json)
+    if evidence is None and format not in (Format.MD, Format.MLBOM) and statements is None:
+        from fivefold.cli.report import report
 
-    report(run, out, format.value, stage, Voice(language=lang.value, is_json=json))
+        report(run, out, format.value, stage, voice)
+        return
+    from fivefold.cli.evidence import Wanted, export
+
+    source = context.get_parameter_source("lang")
+    is_asked = lang == Lang.ZH or (source is not None and source.name == "COMMANDLINE")
+    wanted = Wanted(
+        framework=evidence.value if evidence else "", kind=format.value, stage=stage,
+        statements=statements, language=lang.value if is_asked else None,
+    )  # fmt: skip
+    export(run, out, wanted, voice)
 
 
 @app.command()
