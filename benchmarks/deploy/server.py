@@ -138,7 +138,7 @@ def endurance(folder: Path, seconds: float) -> tuple[Any, Any, float]:
     """Return a long steady load, four times as much, and the seconds until all is well again."""
     with running("ours", folder, 18090) as where:
         steady = loaded(where, folder, 32, seconds)
-        over = loaded(where, folder, 512, max(3.0, seconds / 6))
+        over = loaded(where, folder, 128, max(3.0, seconds / 6))
         began = time.perf_counter()
         while set(loaded(where, folder, 8, 0.2)["statuses"]) != {"200"}:
             pass

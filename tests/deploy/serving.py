@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,7 +78,7 @@ def status_of(answer: bytes) -> int:
 
 
 @contextmanager
-def running(**options: Any) -> Iterator[Server]:
+def running(**options: Any) -> Generator[Server]:
     """Start a server with the toy model; `options` go to the script."""
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT), json.dumps(options)],

@@ -26,7 +26,8 @@ def main(options: dict[str, Any]) -> None:
 
     batcher.work = slow if pause else work
     door = opened("127.0.0.1", 0)
-    print(door.getsockname()[1], flush=True)
+    sys.stdout.write(f"{door.getsockname()[1]}\n")
+    sys.stdout.flush()
     serve(app, door, settings)
 
 

@@ -47,6 +47,7 @@ def test_answers_are_those_of_each_alone(trained: TorchModel) -> None:
     for x, one in zip(parts, asked(work, parts), strict=True):
         assert isinstance(one, Answer)
         np.testing.assert_allclose(one.outputs, trained.predict(x).numpy(), atol=1e-6)
+        assert one.scores is not None
         np.testing.assert_allclose(one.scores, detector.score(trained, x).numpy(), rtol=1e-5)
 
 

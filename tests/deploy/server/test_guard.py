@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy_run import toy_run
 
-from fivefold.core.data import Batch, Dataset
+from fivefold.core.data import Batch, Dataset, as_tensor
 from fivefold.core.errors import Damaged
 from fivefold.core.lineage import Claim, Record
 from fivefold.core.loss import cross_entropy
@@ -84,7 +84,7 @@ def test_an_adversarial_image_is_refused_and_the_ordinary_ones_are_not(
     from fivefold.security import Mahalanobis
 
     fitted = Mahalanobis().fit(trained_images, images.splits.seen, fpr=0.05)
-    work = forward_of(trained_images, fitted)  # type: ignore[arg-type]
+    work = forward_of(trained_images, fitted)
     test = images.splits.test
     batch = Batch(test.x[:20], test.y[:20])  # type: ignore[index]
     evil = pgd(trained_images.net, batch, cross_entropy, images.schema.space(), eps=0.3, steps=20)
@@ -100,7 +100,7 @@ def test_an_adversarial_image_is_refused_and_the_ordinary_ones_are_not(
     assert refused >= 10
     flagged = asyncio.run(through(trained_images, replace_mode(alarm), work, evil)).flagged
     assert len(flagged) == refused
-    assert work(batch.x).scores is not None
+    assert work(as_tensor(batch.x)).scores is not None
 
 
 def replace_mode(alarm: Alarm) -> Alarm:

@@ -1,7 +1,7 @@
-"""Reading a body: counted by the bytes that come, whatever Content-Length says, within a time."""
+"""Reading a body: counted by the bytes that come, whatever Content-Length says."""
 
-import asyncio
 import hashlib
+import time
 
 from fivefold.core.text import text
 from fivefold.deploy.server.call import Call, Inner
@@ -17,24 +17,18 @@ class Body:
 
     Args:
         most: Bytes.
-        seconds: For the whole body.
     """
 
-    def __init__(self, most: int, seconds: float) -> None:
+    def __init__(self, most: int) -> None:
         self.most = most
-        self.seconds = seconds
 
     async def __call__(self, call: Call, inner: Inner) -> None:
-        """Read, or refuse with 413 (too much), 408 (too slow) or 415 (compressed)."""
+        """Read, or refuse with 413 (too much) or 415 (compressed)."""
         if call.headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refused(415, "malformed", text("Compressed bodies are not read."))
-        try:
-            async with asyncio.timeout(self.seconds):
-                call.body = await self._read(call)
-        except TimeoutError:
-            raise Refused(408, "time", text("The body came too slowly.")) from None
+        call.body = await self._read(call)
         call.digest = hashlib.sha256(call.body).hexdigest()
-        call.is_read = True
+        call.is_read, call.read_at = True, time.perf_counter()
         await inner(call)
 
     async def _read(self, call: Call) -> bytes:

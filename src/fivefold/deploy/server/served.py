@@ -93,10 +93,10 @@ def _verbs(
     if s.per_second:
         outer.append(Rate(s.per_second, s.burst))
     outer += [
-        Body(s.most_bytes, s.body_seconds),
+        Body(s.most_bytes),
         Reading(Examples(schema), telling.known),
         SchemaCheck(schema),
-        Personal(served.personal),
+        *([Personal(served.personal)] if served.personal else []),
         Queue(s.most_waiting, lambda: batcher.waiting, s.most_rows),
     ]
     alarm = [Alarm(detector.threshold, refuses=s.detector == "refuse")] if detector else []
@@ -106,8 +106,8 @@ def _verbs(
         call.answer = await batcher.ask(call.x)
 
     return {
-        "infer": onion([*outer, Time(s.seconds), *alarm], ask),
-        "explain": onion([*outer, Time(s.explain_seconds)], why),
+        "infer": onion([Time(s.body_seconds, s.seconds), *outer, *alarm], ask),
+        "explain": onion([Time(s.body_seconds, s.explain_seconds), *outer], why),
     }
 
 

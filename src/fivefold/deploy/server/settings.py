@@ -33,7 +33,7 @@ class Settings:
     version: str = "1"
     most_bytes: Count = 8_000_000
     most_rows: Count = 1024
-    most_waiting: Count = 256
+    most_waiting: Count = 64
     batch: Count = 64
     seconds: Positive = 10.0
     explain_seconds: Positive = 30.0
