@@ -192,6 +192,12 @@ def test_the_wrong_method(server: Server) -> None:
     assert server.ask("/v2", body=b"x", method="DELETE").status == 405
 
 
+def test_the_docs_need_no_network(server: Server) -> None:
+    page = server.ask("/docs").told.decode()
+    assert "POST /v2/models/toy/infer" in page
+    assert "http" not in page.replace("<!DOCTYPE html>", "")
+
+
 def test_not_http_at_all(server: Server) -> None:
     assert status_of(server.raw(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")) == 400
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from fivefold.core.schema import Schema
+from fivefold.deploy.server.docs import docs
 from fivefold.deploy.server.examples import INPUT
 from fivefold.deploy.server.openapi import openapi
 from fivefold.deploy.server.reply import JSON, json_bytes
@@ -46,6 +47,7 @@ def paths_of(telling: Telling, schema: Schema, is_ready: Callable[[], bool]) -> 
             "/v2": _fixed(server()),
             "/v2/": _fixed(server()),
             "/openapi.json": _fixed(openapi(telling, schema)),
+            "/docs": _docs(openapi(telling, schema)),
             **dict.fromkeys(bases, model),
         },
     )
@@ -78,6 +80,11 @@ def metadata(telling: Telling, schema: Schema) -> dict[str, Any]:
 
 def _fixed(told: Mapping[str, Any]) -> Callable[[], Page]:
     page: Page = (200, JSON, json_bytes(told))
+    return lambda: page
+
+
+def _docs(described: Mapping[str, Any]) -> Callable[[], Page]:
+    page: Page = (200, b"text/html; charset=utf-8", docs(described).encode())
     return lambda: page
 
 
