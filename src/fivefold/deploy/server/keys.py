@@ -1,5 +1,6 @@
 """Named keys of clients. Only their SHA-256 is kept: 256 random bits cannot be guessed from it."""
 
+import binascii
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -11,12 +12,14 @@ from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadInput
 from fivefold.core.jsonfile import to_json
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.call import Call, Inner, Scope
+from fivefold.deploy.server.rate import Rate, address_of
 from fivefold.deploy.server.refused import Refused
 
 PREFIX = "ff_"
 MOST_BYTES = 1_000_000
 LONGEST = 200  # characters of a token; nothing longer is hashed
+WRONG_PER_SECOND, WRONG_AT_ONCE = 1.0, 20  # unknown keys, per address
 
 
 def make_key(file: Path, name: str) -> str:
@@ -62,35 +65,63 @@ def read_keys(file: Path) -> Mapping[str, str]:
 class Token:
     """Lets in whoever shows a known key as `Authorization: Bearer KEY`.
 
+    Wrong keys are counted per address. A known key always passes, so that nobody can lock a neighbour out.
+
     Args:
         keys: The client of each SHA-256, in hexadecimal.
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self.keys = keys
+        self.wrong = Rate(WRONG_PER_SECOND, WRONG_AT_ONCE)
 
     async def __call__(self, call: Call, inner: Inner) -> None:
-        """Name the client, or refuse with 401 (no key) or 403 (an unknown one)."""
-        call.client = self.client(call.headers)
+        """Name the client, or refuse."""
+        call.client = self.client(call.scope, call.headers)
         await inner(call)
 
-    def client(self, headers: Mapping[bytes, bytes]) -> str:
+    def client(
+        self, scope: Scope, headers: Mapping[bytes, bytes], *, for_browsers: bool = False
+    ) -> str:
         """Return whose key was shown.
 
+        Args:
+            scope: What the HTTP server knows of the request.
+            headers: Its headers.
+            for_browsers: Whether Basic with the key as the password will do as well, which a browser asks for.
+
         Raises:
-            Refused: No key, or an unknown one.
+            Refused: 401 without a key, 403 for an unknown one, 429 for too many of those.
         """
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not token:
-            raise Refused(401, "token", text("A key is needed: Authorization: Bearer KEY."))
-        shown = hashlib.sha256(token.strip()[:LONGEST]).hexdigest()
+        token = _shown(headers.get(b"authorization", b""), for_browsers=for_browsers)
+        if not token:
+            challenge = b'Basic realm="fivefold", Bearer' if for_browsers else b"Bearer"
+            reason = text("A key is needed: Authorization: Bearer KEY.")
+            raise Refused(401, "token", reason, challenge=challenge)
+        found = self._named(hashlib.sha256(token[:LONGEST]).hexdigest())
+        if not found:
+            self.wrong.check(address_of(scope.get("client")))
+            raise Refused(403, "token", text("This key is not known."))
+        return found
+
+    def _named(self, shown: str) -> str:
         found = ""
         for digest, name in self.keys.items():  # every one, so that the time says nothing
             if compare_digest(digest, shown):
                 found = name
-        if not found:
-            raise Refused(403, "token", text("This key is not known."))
         return found
+
+
+def _shown(header: bytes, *, for_browsers: bool) -> bytes:
+    """Return the key in an Authorization header; empty if there is none."""
+    scheme, _, token = header.partition(b" ")
+    scheme, token = scheme.lower(), token.strip()
+    if scheme == b"basic" and for_browsers and len(token) <= 2 * LONGEST:
+        try:
+            return binascii.a2b_base64(token, strict_mode=True).partition(b":")[2]
+        except ValueError:
+            return b""
+    return token if scheme == b"bearer" else b""
 
 
 def _digest(key: str) -> str:

@@ -12,16 +12,24 @@ class Refused(Exception):
         refusal: Which guard it is, for machines.
         reason: Why, for people.
         retry_after: Seconds after which it may go better; 0 if it never will.
+        challenge: How to show a key, as WWW-Authenticate has it.
     """
 
     def __init__(
-        self, status: int, refusal: Refusal, reason: Text, *, retry_after: float = 0.0
+        self,
+        status: int,
+        refusal: Refusal,
+        reason: Text,
+        *,
+        retry_after: float = 0.0,
+        challenge: bytes = b"",
     ) -> None:
         super().__init__(reason.words())
         self.status = status
         self.refusal: Refusal = refusal
         self.reason = reason
         self.retry_after = retry_after
+        self.challenge = challenge
 
 
 def malformed(reason: Text) -> Refused:

@@ -45,8 +45,8 @@ def refusal_headers(refused: Refused) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = []
     if refused.retry_after:
         headers.append((b"retry-after", b"%d" % max(1, ceil(refused.retry_after))))
-    if refused.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    if refused.challenge:
+        headers.append((b"www-authenticate", refused.challenge))
     return headers
 
 

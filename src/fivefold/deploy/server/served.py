@@ -115,7 +115,9 @@ def _check(served: Served) -> Check:
     token = Token(served.keys) if served.keys else None
 
     def check(scope: Scope) -> str:
-        return token.client(headers_of(scope)) if token else ""
+        path = scope["path"]
+        is_seen = path in ("/live", "/metrics") or path.startswith("/live/")
+        return token.client(scope, headers_of(scope), for_browsers=is_seen) if token else ""
 
     return check
 
