@@ -1,7 +1,9 @@
 """Judge a run by a policy."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
@@ -13,6 +15,8 @@ from fivefold.report import Check, Policy, Verdict, judge, junit, policy_from, r
 if TYPE_CHECKING:
     from rich.table import Table
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 def gate(folder: Path, policy: Path | None, report: Path | None, voice: Voice) -> None:
     """Print the verdict and write it as JUnit XML if asked to.
@@ -21,10 +25,20 @@ def gate(folder: Path, policy: Path | None, report: Path | None, voice: Voice) -
         GateFailed: A limit is broken, or a required number is missing.
     """
     run = read_run(folder)
-    verdict = judge(run, read_policy(policy) if policy else policy_of(run))
+    conclude(judge(run, read_policy(policy) if policy else policy_of(run)), report, voice)
+
+
+def conclude(
+    verdict: Verdict, report: Path | None, voice: Voice, more: Mapping[str, Any] = NOTHING
+) -> None:
+    """Print a verdict, with `more` to its JSON, and write it as JUnit XML if asked to.
+
+    Raises:
+        GateFailed: A limit is broken, or a required number is missing.
+    """
     if report:
         write_atomic(report, junit(verdict))
-    voice.give(verdict.to_dict(), table(verdict, voice))
+    voice.give({**verdict.to_dict(), **more}, table(verdict, voice))
     verdict.raise_for_status()
     voice.say("The gate is passed; checks: {n}.", n=len(verdict.checks))
 

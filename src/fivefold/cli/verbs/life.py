@@ -136,7 +136,7 @@ def compare(
 
 
 @app.command()
-def gate(
+def gate(  # noqa: PLR0913  each is an option of the command line
     run: RunPath,
     policy: Annotated[
         Path | None, typer.Option(help="A policy file; the recipe's own if not given.")
@@ -144,13 +144,32 @@ def gate(
     junit: Annotated[
         Path | None, typer.Option(help="Write the verdict as JUnit XML as well.")
     ] = None,
+    live: Annotated[
+        str,
+        typer.Option(
+            metavar="<file or address>",
+            help="Judge what a server has found as well: its live.json or address. The run may be a bundle.",
+        ),
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the key to show to that server.")
+    ] = None,
+    max_age: Annotated[
+        float, typer.Option(min=0, help="Minutes after which live evidence is none.")
+    ] = 60.0,
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
     """Judge a run by a policy; exit code 4 if a limit is broken or a required number is missing."""
+    voice = Voice(language=lang.value, is_json=json)
+    if live or token_file:
+        from fivefold.cli.live import Source, gate_live
+
+        gate_live(run, Source(live, token_file, max_age), policy, junit, voice)
+        return
     from fivefold.cli.gate import gate
 
-    gate(run, policy, junit, Voice(language=lang.value, is_json=json))
+    gate(run, policy, junit, voice)
 
 
 @app.command()

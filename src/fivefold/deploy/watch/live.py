@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Formatter
 
 from fivefold.core.atomic import write_atomic
-from fivefold.core.evidence import Finding
+from fivefold.core.errors import Damaged
+from fivefold.core.evidence import Finding, Missing
 from fivefold.core.sealed import sealed, unsealed
+from fivefold.core.text import Text
 
 LIVE = "live.json"
+LATEST = 253402300800.0  # the year 10000
 AGAIN = "Is it the live.json of a server, or its /live/evidence.json?"
 
 
@@ -40,6 +44,10 @@ class Live:
     lost: int
     findings: tuple[Finding, ...]
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.started < LATEST and 0 <= self.written < LATEST):
+            raise ValueError("started and written are seconds since 1970.")
+
     @property
     def when(self) -> str:
         """When it was written, ISO 8601, UTC."""
@@ -62,4 +70,28 @@ def read_live(told: bytes, *, where: str) -> Live:
     Raises:
         Damaged: A byte was changed, or it is something else.
     """
-    return unsealed(told, Live, where=where, mend=AGAIN)
+    live = unsealed(told, Live, where=where, mend=AGAIN)
+    if not all(_is_plain(sentence) for f in live.findings for sentence in _sentences(f)):
+        raise Damaged(
+            "This file is not what was written: {problem}.", where=where, mend=AGAIN, problem="Text"
+        )
+    return live
+
+
+def _sentences(finding: Finding) -> tuple[Text, ...]:
+    if isinstance(finding, Missing):
+        return (finding.reason,)
+    return (finding.note, finding.chart.title) if finding.chart else (finding.note,)
+
+
+def _is_plain(sentence: Text) -> bool:
+    """Return whether a sentence of a stranger has its facts, and asks for nothing but them."""
+    try:
+        parts = list(Formatter().parse(sentence.template))
+    except ValueError:
+        return False
+    return all(
+        name is None
+        or (name in sentence.facts and name.isidentifier() and not (spec or conversion))
+        for _, name, spec, conversion in parts
+    )
