@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Generator, Tensor
 
+from fivefold.cli.access import check_bundle
 from fivefold.cli.attack_picture import figure
 from fivefold.cli.audit import from_here
 from fivefold.cli.bars import shown
@@ -93,6 +94,7 @@ def verb(
 ) -> None:
     """Attack, tell what fell, save the examples to `files[0]` and the picture to `files[1]`."""
     from_here()
+    check_bundle(subject.named)
     save, picture = files
     if picture and picture.suffix.lower() not in PICTURES:
         raise BadInput(

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fivefold.cli.access import check_bundle
 from fivefold.cli.bars import shown
 from fivefold.cli.grid import show
 from fivefold.cli.run import page_name, write_report
@@ -48,6 +49,7 @@ def verb(
 ) -> None:
     """Audit the model and put what came out on stdout; the budget counts from `started` on."""
     from_here()
+    check_bundle(subject.named)
     done = perform(subject, given, plan, place, voice, Watch(started))
     voice.give(
         {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import torch
 from torch import Generator, Tensor
 
+from fivefold.cli.access import check_bundle
 from fivefold.cli.audit import from_here, heading
 from fivefold.cli.explain_picture import write_picture
 from fivefold.cli.voice import Voice
@@ -50,6 +51,7 @@ def verb(
 ) -> None:
     """Explain row `rows[1]` of the file `rows[0]` by the method and with as many features as `how` says."""
     from_here()
+    check_bundle(subject.named)
     method, top = how
     _check(method, out)
     question = asked(subject, given, *rows)

@@ -10,9 +10,11 @@ from fivefold.models.resnet import ResNet
 from fivefold.models.save import load_model, save_model
 from fivefold.models.sklearn import SklearnModel
 from fivefold.models.torch import TorchModel, fresh
+from fivefold.models.web import Access
 
 __all__ = [
     "MLP",
+    "Access",
     "CallableModel",
     "ConvNet",
     "Identity",

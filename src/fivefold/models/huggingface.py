@@ -1,7 +1,8 @@
 """A text classifier in a folder of Hugging Face transformers; local, without anybody's code and without pickles."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,8 @@ from fivefold.models.answers import aligned, outputs_from
 CHUNK = 32
 MOST_TOKENS = 512
 MOST_JSON_BYTES = 100_000_000
+MOST_WEIGHT_BYTES = 50_000_000_000
+WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +54,11 @@ class TextClassifier:
         longest = min(self.tokenizer.model_max_length, self._window())
         for start in range(0, len(texts), CHUNK):
             part = texts[start : start + CHUNK]
-            given = self.tokenizer(
-                part, padding=True, truncation=True, max_length=longest, return_tensors="pt"
-            )
+            told_as = {"truncation": True, "max_length": longest, "return_tensors": "pt"}
+            given = self.tokenizer(part, padding=True, **told_as)
+            if not given["input_ids"].shape[1]:  # nothing is left of any of these texts
+                told_as["max_length"] = 1
+                given = self.tokenizer(part, padding="max_length", **told_as)
             logits = self.classifier(**given).logits
             kind = "logits" if self.task.is_classification else "numbers"
             told.append(outputs_from(logits, len(part), self.task, kind, "transformers"))
@@ -63,6 +68,11 @@ class TextClassifier:
     def with_lineage(self, lineage: Lineage) -> Self:
         """Return the same predictor with another history."""
         return replace(self, lineage=lineage)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many weights and biases its network has."""
+        return sum(p.numel() for p in self.classifier.parameters())
 
     def _window(self) -> int:
         return getattr(self.classifier.config, "max_position_embeddings", MOST_TOKENS)
@@ -105,11 +115,30 @@ def _checked(folder: Path) -> Mapping[str, Any]:
             raise _refused(folder, f"{name} names code of its own (auto_map)")
     if (folder / "adapter_config.json").exists():
         raise _refused(folder, "it is an adapter, not a whole model; merge it first")
-    if not (folder / "model.safetensors").is_file():
-        raise _refused(folder, "it has no model.safetensors; pickled weights are not opened")
+    if (size := sum(path.stat().st_size for path in weight_files(folder))) > MOST_WEIGHT_BYTES:
+        raise _refused(folder, f"its weights take {size} bytes; the limit is {MOST_WEIGHT_BYTES}")
     if not (folder / "tokenizer.json").is_file():
         raise _refused(folder, "it has no tokenizer.json")
     return _json(folder / "config.json")
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold the weights: one, or the shards that an index names.
+
+    Raises:
+        Damaged: There is none, or the index names a file elsewhere.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if not (folder / SHARDS).is_file():
+        raise _refused(folder, f"it has no {WEIGHTS}; pickled weights are not opened")
+    named = _json(folder / SHARDS).get("weight_map")
+    names = set(named.values()) if isinstance(named, dict) else set()
+    for name in names:
+        is_plain = isinstance(name, str) and Path(name).name == name
+        if not (is_plain and name.endswith(".safetensors") and (folder / name).is_file()):
+            raise _refused(folder, f"its index names a file {ascii(name)[:80]}")
+    return sorted(folder / name for name in names)
 
 
 def _json(path: Path) -> Mapping[str, Any]:
@@ -137,11 +166,13 @@ def _loaded(folder: Path) -> tuple[Any, Any]:
         ) from error
     safe = {"local_files_only": True, "trust_remote_code": False}
     state = torch.random.get_rng_state()  # weights that are overwritten are drawn from it
+    more: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32, **safe}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True, **safe)
-        classifier, told = AutoModelForSequenceClassification.from_pretrained(
-            str(folder), use_safetensors=True, output_loading_info=True, dtype=torch.float32, **safe
-        )
+        with _silent():
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True, **safe)
+            classifier, told = AutoModelForSequenceClassification.from_pretrained(
+                str(folder), output_loading_info=True, **more
+            )
     except Exception as error:  # the library has many errors of its own
         raise _refused(folder, f"{type(error).__name__}: {error}") from error
     finally:
@@ -149,6 +180,20 @@ def _loaded(folder: Path) -> tuple[Any, Any]:
     if lacking := sorted(told["missing_keys"]):
         raise _refused(folder, f"weights are lacking, and would be random: {', '.join(lacking)}")
     return classifier.eval(), tokenizer
+
+
+@contextmanager
+def _silent() -> Generator[None]:
+    """Let the library show no bars of its own."""
+    from transformers.utils import logging
+
+    is_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if is_shown:
+            logging.enable_progress_bar()
 
 
 def _classes(config: Mapping[str, Any], n: int) -> list[str]:

@@ -11,6 +11,7 @@ from fivefold.models.callable import CallableModel
 from fivefold.models.endpoint import open_endpoint
 from fivefold.models.form import form_of
 from fivefold.models.huggingface import open_classifier
+from fivefold.models.json_endpoint import open_json
 from fivefold.models.kind import Answers
 from fivefold.models.onnx import open_onnx
 from fivefold.models.save import load_model
@@ -18,6 +19,7 @@ from fivefold.models.sklearn import SklearnModel
 from fivefold.models.skops import load_skops
 from fivefold.models.torch import TorchModel
 from fivefold.models.torch_file import open_network
+from fivefold.models.web import Access
 
 
 def open_model(
@@ -28,6 +30,7 @@ def open_model(
     factory: str = "",
     answers: Answers = "auto",
     trusted: Sequence[str] = (),
+    access: Access = Access(),
 ) -> Model:
     """Return the model that `named` names.
 
@@ -41,6 +44,7 @@ def open_model(
         answers: What it answers; by default it is asked about a few inputs to find out.
         trusted: Types that a skops file may hold besides those of scikit-learn, NumPy and SciPy; and
             packages from which the architecture of a saved model may come.
+        access: How an endpoint is asked.
 
     Raises:
         BadInput: There is no such model, or it does not fit the task or the data.
@@ -62,7 +66,8 @@ def open_model(
         case "function":
             return CallableModel.named(named, task, schema, answers)
         case "endpoint":
-            return open_endpoint(named, task, schema, answers)
+            reach = open_json if access.request else open_endpoint
+            return reach(named, task, schema, answers, access)
 
 
 def _checked(model: TorchModel, task: Task, schema: Schema) -> TorchModel:

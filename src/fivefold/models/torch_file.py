@@ -19,6 +19,7 @@ from fivefold.models.kind import Answers, examples, settled
 from fivefold.models.torch import batched
 
 TWO = 2
+MOST_WEIGHT_BYTES = 50_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,14 @@ def _weights(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if (size := path.stat().st_size) > MOST_WEIGHT_BYTES:
+        raise BadInput(
+            "This file has {n} bytes; the limit is {most}.",
+            where=str(path),
+            mend="Export a smaller model, or serve it and give its address.",
+            n=size,
+            most=MOST_WEIGHT_BYTES,
+        )
     try:
         return load_file(path)
     except (SafetensorError, ValueError, KeyError, RuntimeError, OSError) as error:

@@ -80,6 +80,25 @@ TaskOption = Annotated[
     ),
 ]
 Drop = Annotated[str, typer.Option(help="Columns that are no inputs: a,b.")]
+Request = Annotated[
+    str,
+    typer.Option(
+        help="What to send to an endpoint, or its file: JSON with $ROWS, $RECORDS or $ROW for the inputs."
+    ),
+]
+Answer = Annotated[
+    str, typer.Option(help="Where the answers stand in what comes back: outputs.0.probabilities.")
+]
+Header = Annotated[
+    list[str] | None, typer.Option(help="Sent with every question to an endpoint: 'Name: value'.")
+]
+TokenFile = Annotated[
+    Path | None, typer.Option(help="A file with the key of an endpoint, sent as a bearer token.")
+]
+Batch = Annotated[int, typer.Option(min=1, help="Inputs in one question to an endpoint.")]
+Timeout = Annotated[
+    float, typer.Option(min=0.001, help="Seconds that an endpoint has for one answer.")
+]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
 
 
@@ -111,18 +130,25 @@ def audit(  # noqa: PLR0913  each is an option of the command line
     classes: Classes = "",
     task: TaskOption = TaskName.AUTO,
     drop: Drop = "",
+    request: Request = "",
+    answer: Answer = "",
+    header: Header = None,
+    token_file: TokenFile = None,
+    batch: Batch = 64,
+    timeout: Timeout = 30.0,
     seed: Seed = 0,
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
     """Measure a model that exists already, on all five axes, without training it."""
     started = monotonic()
+    from fivefold.cli.access import access_of
     from fivefold.cli.audit import check_budget, policy_table, split_names, verb
     from fivefold.recipe.audit import Given, Plan, Subject
 
     check_budget(budget_seconds)
     verb(
-        Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ())),
+        Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ()), access=access_of((request, answer), header, token_file, batch, timeout)),
         Given(data=data, target=target, text=text, train=train, classes=split_names(classes), task=task.value, drop=split_names(drop), seed=seed),
         Plan(axes=split_names(axes), preset=preset.value, budget_seconds=budget_seconds, baseline=baseline, policy=policy_table(policy), seed=seed),
         (workdir, name),
@@ -152,17 +178,24 @@ def explain(  # noqa: PLR0913  each is an option of the command line
     classes: Classes = "",
     task: TaskOption = TaskName.AUTO,
     drop: Drop = "",
+    request: Request = "",
+    answer: Answer = "",
+    header: Header = None,
+    token_file: TokenFile = None,
+    batch: Batch = 64,
+    timeout: Timeout = 30.0,
     seed: Seed = 0,
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
     """Explain one answer: what moved it, how far, and how sure that is."""
+    from fivefold.cli.access import access_of
     from fivefold.cli.audit import split_names
     from fivefold.cli.explain_one import verb
     from fivefold.recipe.audit import Given, Subject
 
     verb(
-        Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ())),
+        Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ()), access=access_of((request, answer), header, token_file, batch, timeout)),
         Given(data=data or input, target=target, text=text, classes=split_names(classes), task=task.value, drop=split_names(drop), seed=seed),
         (input, row),
         (method, top),
@@ -199,17 +232,24 @@ def attack(  # noqa: PLR0913  each is an option of the command line
     trust: Trusted = None,
     classes: Classes = "",
     drop: Drop = "",
+    request: Request = "",
+    answer: Answer = "",
+    header: Header = None,
+    token_file: TokenFile = None,
+    batch: Batch = 64,
+    timeout: Timeout = 30.0,
     seed: Seed = 0,
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
     """Attack some rows: how many still stand, and what fools the model."""
+    from fivefold.cli.access import access_of
     from fivefold.cli.attack_one import How, verb
     from fivefold.cli.audit import split_names
     from fivefold.recipe.audit import Given, Subject
 
     verb(
-        Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ())),
+        Subject(named=model, factory=factory, answers=answers.value, trusted=tuple(trust or ()), access=access_of((request, answer), header, token_file, batch, timeout)),
         Given(data=data, target=target, classes=split_names(classes), drop=split_names(drop), seed=seed),
         How(eps=eps, norm=norm, method=method, steps=steps, queries=queries, rows=rows),
         (save, picture),

@@ -18,6 +18,7 @@ from fivefold.core.model import HasNet, Model
 from fivefold.core.probe import Probe
 from fivefold.core.text import Text, text
 from fivefold.recipe.audit.chosen import Asked, in_turn
+from fivefold.recipe.audit.said import told_of
 from fivefold.recipe.audit.smaller import SIZES, hurried, size_of, smaller, work_of
 from fivefold.recipe.audit.watch import Spent, Watch
 from fivefold.recipe.folder import Measured
@@ -134,7 +135,8 @@ class Asking:
                 findings = self._failed(probe, error)
             finally:
                 self.watch.is_whole = False
-        found = Measured(key=self._key(probe), findings=findings, cost=cost)
+        told = tuple(told_of(f, self.model) for f in findings)
+        found = Measured(key=self._key(probe), findings=told, cost=cost)
         return Tried(found, probe, wanted, is_done, is_stopped)
 
     def _spent(self, probe: Probe) -> tuple[Finding, ...]:

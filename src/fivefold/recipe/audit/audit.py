@@ -14,11 +14,11 @@ from fivefold.core.errors import BadInput, FivefoldError, LimitReached
 from fivefold.core.fingerprint import of_batch
 from fivefold.core.limits import Positive
 from fivefold.core.model import Model
-from fivefold.core.text import Text, text
 from fivefold.recipe.audit.asking import Asking
 from fivefold.recipe.audit.baseline import baseline, check_shared
 from fivefold.recipe.audit.chosen import Asked, Known, axes_of, chosen
 from fivefold.recipe.audit.given import Given
+from fivefold.recipe.audit.said import of_members, whole_numbers
 from fivefold.recipe.audit.subject import Subject
 from fivefold.recipe.audit.watch import Spent, Watch, watched
 from fivefold.recipe.environment import environment
@@ -92,7 +92,7 @@ def audit(
     """
     watch = watch or Watch()
     axes = axes_of(plan.axes)
-    opened = _opened(model, data, plan)
+    opened = _opened_in_time(model, data, plan, watch)
     before = baseline(plan.baseline, opened.known.data) if plan.baseline else None
     folder = RunFolder(workdir / _name(name, opened.label))
     workdir.mkdir(parents=True, exist_ok=True)
@@ -117,6 +117,26 @@ def audit(
         return _kept(folder, recipe, opened, (asking, found), before)
 
 
+def _opened_in_time(
+    model: str | Subject | Model, data: Given | Dataset, plan: Plan, watch: Watch
+) -> Opened:
+    """Open model and data; a server that lets one wait does so on the budget.
+
+    Raises:
+        LimitReached: The budget was spent before the model was open.
+    """
+    budget = plan.budget_seconds or inf
+    try:
+        with watch.allowing(budget - watch.elapsed):
+            return _opened(model, data, plan)
+    except Spent as error:
+        raise LimitReached(
+            "The model could not be opened within the budget of {budget} s.",
+            mend="Give it more time with --budget-seconds, or check that it answers at all.",
+            budget=f"{budget:g}",
+        ) from error
+
+
 def _opened(model: str | Subject | Model, data: Given | Dataset, plan: Plan) -> Opened:
     subject = Subject(named=model) if isinstance(model, str) else model
     own = subject.own() if isinstance(subject, Subject) else subject
@@ -125,9 +145,12 @@ def _opened(model: str | Subject | Model, data: Given | Dataset, plan: Plan) -> 
     opened = own if own is not None else _open(subject, found)
     is_named = isinstance(data, Given) and data.train is not None
     members = plan.members or is_named or _remembers(opened, found)
-    found = found._replace(notes=(*found.notes, _said(found, members)))
-    label = subject.label if isinstance(subject, Subject) else type(subject).__name__
-    return Opened(Known(opened, found, members), label, _about(subject, data, opened))
+    notes = (of_members(found, members), *whole_numbers(found.schema))
+    found = found._replace(notes=(*found.notes, *notes))
+    size, label = 0, type(subject).__name__
+    if isinstance(subject, Subject):
+        size, label = 0 if own is not None else subject.stored_bytes(), subject.label
+    return Opened(Known(opened, found, members, size), label, _about(subject, data, opened))
 
 
 def _open(subject: Subject | Model, data: Dataset) -> Model:
@@ -143,7 +166,7 @@ def _remembers(model: Model, data: Dataset) -> bool:
 def _about(subject: Subject | Model, data: Given | Dataset, opened: Model) -> dict[str, Any]:
     told: dict[str, Any] = {"kind": type(opened).__name__}
     if isinstance(subject, Subject):
-        told |= {"model": subject.named, "sha256": subject.content_hash()}
+        told |= {"model": subject.named.partition("?")[0], "sha256": subject.content_hash()}
         told |= {"factory": subject.factory, "answers": subject.answers}
     if isinstance(data, Given):
         shown = {k: str(v) for k, v in vars(data).items() if k in ("data", "train") and v}
@@ -281,19 +304,3 @@ def _check_free(folder: RunFolder) -> None:
             where=str(folder.path),
             mend="Give the audit another name with --name.",
         )
-
-
-def _said(data: Dataset, members: bool) -> Text:
-    seen, test = data.splits
-    if members:
-        return text(
-            "{members} rows are those the model was trained on; {valid} others set thresholds, and {test} are tested on.",
-            members=seen.train.size,
-            valid=seen.valid.size,
-            test=test.size,
-        )
-    return text(
-        "Nobody says what the model was trained on. If it has seen these rows, it looks better here than it is. {reference} of them serve as reference (backgrounds, thresholds, a thief's first questions) and are not tested on; {test} are.",
-        reference=seen.train.size + seen.valid.size,
-        test=test.size,
-    )

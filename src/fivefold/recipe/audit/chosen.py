@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from fivefold.core.data import Dataset
-from fivefold.core.errors import BadInput
-from fivefold.core.evidence import Axis, Missing
+from fivefold.core.errors import BadInput, no_text
+from fivefold.core.evidence import Axis, Evidence, Finding, Missing
 from fivefold.core.model import HasNet, Model
 from fivefold.core.probe import Probe
-from fivefold.core.text import text
+from fivefold.core.text import Text, text
 from fivefold.efficiency import Energy, Latency, Operations, Size
 from fivefold.explanation import Attributions, Faithfulness, Stability
 from fivefold.generalization import (
@@ -18,11 +18,15 @@ from fivefold.generalization import (
     RobustAccuracy,
     WorstGroup,
 )
+from fivefold.models.endpoint import EndpointModel
+from fivefold.models.huggingface import TextClassifier
+from fivefold.models.json_endpoint import JsonEndpoint
 from fivefold.privacy import Epsilon, MembershipInference
+from fivefold.recipe.audit.said import kind_of
 from fivefold.recipe.presets import PRESETS, Preset
 from fivefold.security import Detection, Extraction
 
-Asked: TypeAlias = Probe | tuple[Missing, ...]
+Asked: TypeAlias = Probe | tuple[Finding, ...]
 FULL_QUERIES, QUICK_QUERIES = 500, 100
 CHEAP_FIRST: tuple[type[Probe], ...] = (
     *(Epsilon, Size, Operations, WorstGroup, Calibration, MembershipInference),
@@ -34,12 +38,14 @@ CHEAP_FIRST: tuple[type[Probe], ...] = (
 class Known(NamedTuple):
     """What is known of the model beside its answers.
 
-    `members` says whether the training split of the data is what the model was trained on.
+    `members` says whether the training split of the data is what the model was trained on; `stored` is the
+    size of its file in bytes, 0 if nobody knows one.
     """
 
     model: Model
     data: Dataset
     members: bool
+    stored: int = 0
 
 
 def axes_of(names: Iterable[str]) -> tuple[Axis, ...]:
@@ -102,8 +108,8 @@ def _by_asking(like: RobustAccuracy, preset: Preset) -> QueryRobustness:
     )
 
 
-def _withheld(probe: Probe, known: Known) -> tuple[Missing, ...]:
-    """Return why a probe would measure something else than it says, if it would."""
+def _withheld(probe: Probe, known: Known) -> tuple[Finding, ...]:
+    """Return why a probe would measure something else than it says, if it would, and what is known without it."""
     if isinstance(probe, MembershipInference) and not known.members:
         why = text(
             "Nobody says which rows the model was trained on, so members cannot be told from others; name them with --train."
@@ -117,4 +123,34 @@ def _withheld(probe: Probe, known: Known) -> tuple[Missing, ...]:
             "Nothing is known of how this model was trained. Without a record of it no privacy loss can be claimed, and none can be ruled out."
         )
         return (Missing(axis=probe.axis, name="epsilon", reason=why),)
+    if isinstance(probe, RobustAccuracy) and known.data.schema.is_text:
+        return (Missing(axis=probe.axis, name="robust_accuracy", reason=no_text("Moving inputs a little").what),)  # fmt: skip
+    if isinstance(probe, Energy) and isinstance(known.model, EndpointModel | JsonEndpoint):
+        why = text(
+            "The work is done by a server elsewhere; what this machine spends on asking says nothing of it."
+        )
+        return (Missing(axis=probe.axis, name="energy", reason=why),)
+    if isinstance(probe, Size) and known.stored and not isinstance(known.model, HasNet):
+        return _size(known, probe)
     return ()
+
+
+def _size(known: Known, probe: Size) -> tuple[Finding, ...]:
+    """Return what the files of a closed model show of its size."""
+    note = text("Size of the file with the weights.")
+    stored = _exact("saved_bytes", known.stored, "bytes", note)
+    if isinstance(known.model, TextClassifier):
+        return (_exact("parameters", known.model.n_parameters, "parameters", Text("")), stored)
+    why = text(
+        "{probe} counts weights, and a {model} does not show them.",
+        probe=type(probe).__name__,
+        model=kind_of(known.model),
+    )
+    return (Missing(axis=probe.axis, name="parameters", reason=why), stored)
+
+
+def _exact(name: str, value: float, unit: str, note: Text) -> Evidence:
+    return Evidence(
+        axis=Axis.EFFICIENCY, name=name, value=value, low=value, high=value, n=1, unit=unit,
+        better="lower", interval="exact", note=note,
+    )  # fmt: skip

@@ -7,10 +7,14 @@ from pathlib import Path
 from fivefold.core.data import Dataset
 from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
+from fivefold.models.form import form_of
+from fivefold.models.huggingface import weight_files
 from fivefold.models.kind import Answers
+from fivefold.models.onnx_file import read_onnx
 from fivefold.models.open import open_model
 from fivefold.models.save import load_model
 from fivefold.models.torch import TorchModel
+from fivefold.models.web import Access
 from fivefold.recipe.folder import RunFolder, StageFolder, read_run
 
 PIECE = 2**20
@@ -25,12 +29,14 @@ class Subject:
         factory: `package.module:function` that builds the network for a safetensors file.
         answers: What it answers; found out by asking if not said.
         trusted: Types in a file, or packages of an architecture, that are trusted.
+        access: How an endpoint is asked.
     """
 
     named: str
     factory: str = ""
     answers: Answers = "auto"
     trusted: tuple[str, ...] = ()
+    access: Access = Access()
 
     def own(self) -> TorchModel | None:
         """Return the model if it is one of ours, which knows itself what it reads and answers.
@@ -61,6 +67,7 @@ class Subject:
             factory=self.factory,
             answers=self.answers,
             trusted=self.trusted,
+            access=self.access,
         )
 
     @property
@@ -81,11 +88,21 @@ class Subject:
         files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
         whole = hashlib.sha256()
         for file in files:
-            whole.update(str(file.relative_to(path)).encode())
+            if path.is_dir():
+                whole.update(str(file.relative_to(path)).encode())
             with file.open("rb") as opened:
                 while piece := opened.read(PIECE):
                     whole.update(piece)
         return whole.hexdigest()
+
+    def stored_bytes(self) -> int:
+        """Return how many bytes the file of a foreign model takes, its weights elsewhere included; 0 if none."""
+        path, form = Path(self.named), form_of(self.named)
+        if form == "onnx":
+            return sum(file.stat().st_size for file in read_onnx(path).files)
+        if form == "huggingface":
+            return sum(file.stat().st_size for file in weight_files(path))
+        return path.stat().st_size if form in ("skops", "safetensors") else 0
 
     def _stage(self) -> StageFolder | None:
         """Return the folder of the stage that is named, if a stage is."""
