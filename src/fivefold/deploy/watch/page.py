@@ -18,7 +18,7 @@ WORDS = (
     "live", "waiting for the stream …", "requests per second", "refused per second", "seconds", "median",
     "95 of 100 are faster", "share of alarms", "expected share", "now", "{n} s ago", "distance",
     "what sampling alone gives", "drifted", "no drift shown", "reference", "nothing yet", "chance {x}",
-    "{a} of {b}", "share of requests", "requests", "stopped",
+    "share of requests", "requests", "Value", "95 % interval", "Chance", "Note",
 )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def _finding(found: Finding, language: Language) -> dict[str, Any]:
     base = {
         "axis": translate(found.axis.value, language),
         "name": translate(found.name.replace("_", " "), language),
-        "setting": translate(found.setting, language) if found.name == "refusal_rate" else found.setting,
+        "setting": found.setting if found.name in DRIFTS else translate(found.setting, language),
         "drifted": is_drift(found),
     }  # fmt: skip
     if not isinstance(found, Evidence):

@@ -94,23 +94,35 @@ function stroke(svg, one, x, y, ground) {
   close();
 }
 
-const wide = (text) => [...text].reduce((sum, c) => sum + (c > "\u2e7f" ? 12 : 6.6), 0);
-const cut = (text, room) => {
-  const letters = [...text];
-  while (letters.length > 1 && wide(letters.join("")) > room) letters.pop();
-  return letters.length < [...text].length ? letters.join("") + "…" : text;
-};
+// Names are measured, not guessed: one that does not fit beside its bar is written above it, whole
+const ruler = document.createElement("canvas").getContext("2d");
+ruler.font = "650 12px " + getComputedStyle(document.body).fontFamily;
+const wide = (text) => ruler.measureText(text).width;
+const LINE = 15, MOST_LINES = 4;
+
+function wrapped(text, room) {
+  const lines = [""];
+  const add = (part) => { if (wide(lines.at(-1) + part) <= room || !lines.at(-1)) lines[lines.length - 1] += part; else lines.push(part); };
+  for (const part of text.slice(0, 400).split(/(?<=[\s_./-])/)) for (const piece of wide(part) <= room ? [part] : part) add(piece);
+  return lines.length > MOST_LINES || text.length > 400 ? [...lines.slice(0, MOST_LINES - 1), lines[MOST_LINES - 1] + "…"] : lines;
+}
 
 function bars(id, rows, each, draw, end = 52) {
-  const shown = rows.length, { card, svg, width } = canvas(id, Math.max(190, rows.length * each + 6));
-  empty(card, !shown);
-  const room = Math.min(Math.max(60, ...rows.map((r) => wide(r.name) + 10)), width * 0.38);
+  const width = canvas(id, 0).width, longest = Math.max(60, ...rows.map((r) => wide(r.name) + 10));
+  const isBeside = longest <= width * 0.38, room = isBeside ? longest : 0;
+  const lines = rows.map((row) => (isBeside ? [row.name] : wrapped(row.name, width - 6)));
+  const heights = lines.map((l) => each + (isBeside ? 0 : l.length * LINE));
+  const { card, svg } = canvas(id, Math.max(190, heights.reduce((sum, h) => sum + h, 6)));
+  empty(card, !rows.length);
+  let ground = 4;
   rows.forEach((row, i) => {
-    const top = 4 + i * each, middle = top + each / 2;
-    const name = put("text", { class: row.drifted ? "name hot" : "name", x: room - 10, y: middle + 4, "text-anchor": "end" }, cut(row.name, room - 10));
-    name.append(put("title", {}, row.name));
+    const top = ground + heights[i] - each, middle = top + each / 2;
+    const name = put("text", { class: row.drifted ? "name hot" : "name", "text-anchor": isBeside ? "end" : "start" }, put("title", {}, row.name));
+    const y = isBeside ? middle + 4 : ground + 13;
+    lines[i].forEach((line, k) => name.append(put("tspan", { x: isBeside ? room - 10 : 2, y: y + k * LINE }, line)));
     svg.append(name);
     draw(row, { svg, x: (v) => room + (width - room - end) * Math.min(1, Math.max(0, v)), top, middle, width, each });
+    ground += heights[i];
   });
 }
 const bar = (p, kind, value, top, height) => p.svg.append(put("rect", { class: kind, x: p.x(0), y: top, width: Math.max(p.x(value) - p.x(0), value > 0 ? 2 : 0), height, rx: Math.min(3, height / 2) }));
@@ -162,13 +174,15 @@ function tables(state) {
   table("answers", ["", word("now"), word("reference")], state.answers.map((r) => [r.name, percent(r.live), percent(r.reference)]));
 }
 
+const cell = (label, facts, ...inside) => put("td", { role: "cell", "data-label": label, ...facts }, ...inside);
+
 function evidence(state) {
   const rows = state.findings.map((f) => {
-    const name = put("th", { scope: "row" }, put("small", {}, f.axis), f.name, ...(f.setting ? [" ", put("i", {}, f.setting)] : []));
-    const note = put("td", { class: "note" }, f.note);
-    if (f.value === null) return put("tr", { class: "gap" }, name, put("td", {}, "–"), put("td", {}), put("td", {}), put("td", {}), note);
-    return put("tr", f.drifted ? { class: "drifted" } : {}, name, put("td", {}, short(f.value, 4), " ", put("small", {}, f.unit)),
-      put("td", { title: f.interval }, `[${short(f.low)}, ${short(f.high)}]`), put("td", {}, f.floor === null ? "" : short(f.floor)), put("td", {}, whole(f.n)), note);
+    const name = put("th", { scope: "row", role: "rowheader" }, put("small", {}, f.axis), f.name, ...(f.setting ? [" ", put("i", {}, f.setting)] : []));
+    const note = cell(word("Note"), { class: "note" }, f.note);
+    if (f.value === null) return put("tr", { class: "gap", role: "row" }, name, cell(word("Value"), {}, "–"), cell("", {}), cell("", {}), cell("", {}), note);
+    return put("tr", { role: "row", ...(f.drifted ? { class: "drifted" } : {}) }, name, cell(word("Value"), {}, short(f.value, 4), " ", put("small", {}, f.unit)),
+      cell(word("95 % interval"), { title: f.interval }, `[${short(f.low)}, ${short(f.high)}]`), cell(word("Chance"), {}, ...(f.floor === null ? [] : [short(f.floor)])), cell("n", {}, whole(f.n)), note);
   });
   find("#evidence tbody").replaceChildren(...rows);
 }
