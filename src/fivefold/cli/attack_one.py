@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from fivefold.cli.access import check_bundle
 from fivefold.cli.attack_picture import figure
+from fivefold.cli.attack_rows import as_can_be, save_rows
 from fivefold.cli.audit import from_here
 from fivefold.cli.bars import shown
 from fivefold.cli.explain_picture import saved
@@ -22,7 +23,6 @@ from fivefold.core.randomness import fresh_seed
 from fivefold.models.torch import device_of
 from fivefold.perturb import Attacked, Norm, attack, ball_around, random_search
 from fivefold.recipe.audit import Given, Subject
-from fivefold.recipe.audit.rows import told
 
 Method: TypeAlias = Literal["auto", "pgd", "query"]
 METHODS = ("auto", "pgd", "query")
@@ -68,18 +68,20 @@ class Done:
 
     Attributes:
         before: The rows as they were, with the true classes.
-        after: The rows as the attack left them.
+        possible: The rows as the attack left them, with whole numbers where there are only such.
         is_right: Where the model was right before.
-        is_fooled: Where it was right before and is wrong after.
-        answers: Predicted class of each row, before and after.
+        is_fooled: Where it was right before and the attack found something, fractions included.
+        is_possible: Where `possible` fools it too.
+        answers: Predicted class of each row: before, and of `possible`.
         method: Which attack it was.
         evaluations: How many inputs the model answered.
     """
 
     before: Batch
-    after: Tensor
+    possible: Tensor
     is_right: Tensor
     is_fooled: Tensor
+    is_possible: Tensor
     answers: tuple[Tensor, Tensor]
     method: str
     evaluations: int
@@ -95,7 +97,7 @@ def verb(
     """Attack, tell what fell, save the examples to `files[0]` and the picture to `files[1]`."""
     from_here()
     check_bundle(subject.named)
-    save, picture = files
+    picture = files[1]
     if picture and picture.suffix.lower() not in PICTURES:
         raise BadInput(
             "A picture cannot be written as {ending}.",
@@ -111,7 +113,7 @@ def verb(
     order = torch.randperm(data.splits.test.size, generator=rng)[: how.rows].sort().values
     with shown(voice):
         done = attacked(model, data.splits.test.take(order), how, fresh_seed(rng))
-    written = _write(done, model, save, picture)
+    written = _write(done, model, files, voice)
     voice.give(as_json(done, how) | written)
     _say(done, how, model, written, voice)
 
@@ -137,12 +139,15 @@ def attacked(model: Model, batch: Batch, how: How, seed: int) -> Done:
     after = x.clone()
     after[rows] = found.x.cpu()
     is_fooled = torch.zeros_like(is_right).index_put((rows,), found.is_fooled.cpu())
+    possible = as_can_be(model.schema, x, after)
+    last = model.predict(possible).argmax(1)
     return Done(
         before=batch,
-        after=after,
+        possible=possible,
         is_right=is_right,
         is_fooled=is_fooled,
-        answers=(first, model.predict(after).argmax(1)),
+        is_possible=is_fooled & (last != batch.y),
+        answers=(first, last),
         method=method,
         evaluations=found.evaluations + 2 * batch.size,
     )
@@ -179,6 +184,7 @@ def as_json(done: Done, how: How) -> dict[str, Any]:
         "clean_accuracy": right / n,
         "robust_accuracy": {"value": left / n, "low": low, "high": high},
         "fooled": right - left,
+        "fooled_with_whole_numbers": int(done.is_possible.sum()),
         "eps": how.eps,
         "norm": how.norm,
         "method": done.method,
@@ -186,61 +192,23 @@ def as_json(done: Done, how: How) -> dict[str, Any]:
     }
 
 
-def _write(done: Done, model: Model, save: Path | None, picture: Path | None) -> dict[str, str]:
+def _write(
+    done: Done, model: Model, files: tuple[Path | None, Path | None], voice: Voice
+) -> dict[str, str]:
     """Write the examples and the picture; return the paths that were written."""
-    written: dict[str, str] = {}
+    (save, picture), written = files, dict[str, str]()
     if save:
-        _save(done, model, save)
+        save_rows(done, model, save)
         written["saved"] = str(save)
     if picture is None and save is not None:
         picture = save.with_suffix(".png")
-    if picture and bool(done.is_fooled.any()):
-        drawn = saved(lambda: figure(done, model), picture.suffix.lower().lstrip("."))
+    if picture and bool(done.is_possible.any()):
+        drawn = saved(
+            lambda: figure(done, model, voice.language), picture.suffix.lower().lstrip(".")
+        )
         write_atomic(picture, drawn)
         written["picture"] = str(picture)
     return written
-
-
-def _save(done: Done, model: Model, path: Path) -> None:
-    """Write the rows that fool the model: a CSV file of a table, else an `.npz` file."""
-    rows = done.is_fooled.nonzero()[:, 0]
-    classes, schema = model.task.classes, model.schema
-    told_as = {
-        model.task.target: [classes[i] for i in done.before.y[rows].tolist()],
-        "before": [classes[i] for i in done.answers[0][rows].tolist()],
-        "after": [classes[i] for i in done.answers[1][rows].tolist()],
-    }
-    if not schema.is_table:
-        _save_arrays(path, done, rows, told_as)
-        return
-    import polars as pl
-
-    values = {
-        c.name: [told(c, v) if c.is_category else v for v in done.after[rows, i].tolist()]
-        for i, c in enumerate(schema.columns)
-    }
-    frame = pl.DataFrame(
-        values | {f"{k} answer" if k in ("before", "after") else k: v for k, v in told_as.items()}
-    )
-    write_atomic(path, frame.fill_nan(None).write_csv())
-
-
-def _save_arrays(path: Path, done: Done, rows: Tensor, told_as: dict[str, list[str]]) -> None:
-    from io import BytesIO
-
-    import numpy as np
-
-    target, before, after = told_as.values()
-    file = BytesIO()
-    np.savez_compressed(
-        file,
-        x=done.after[rows].numpy(),
-        y=np.array(target),
-        original=as_tensor(done.before.x)[rows].numpy(),
-        before=np.array(before),
-        after=np.array(after),
-    )
-    write_atomic(path, file.getvalue())
 
 
 def _say(done: Done, how: How, model: Model, written: dict[str, str], voice: Voice) -> None:
@@ -262,6 +230,13 @@ def _say(done: Done, how: How, model: Model, written: dict[str, str], voice: Voi
         low=f"{robust['low']:.3f}",
         high=f"{robust['high']:.3f}",
     )
+    n_lost = int((done.is_fooled & ~done.is_possible).sum())
+    if n_lost:
+        voice.say(
+            "{n} of them are fooled only by fractions in columns of whole numbers ({columns}); such rows cannot occur and are not saved.",
+            n=n_lost,
+            columns=", ".join(c.name for c in model.schema.columns if c.kind == "integer"),
+        )
     _say_method(done, model, voice)
     if "saved" in written:
         voice.say("The rows that fool it: {path}", path=written["saved"])

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fivefold.core.data import Batch, as_tensor
 from fivefold.core.model import Model
+from fivefold.core.text import Language, text
 from fivefold.recipe.audit.rows import told
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ class Outcome(Protocol):
         ...
 
     @property
-    def after(self) -> Tensor:
+    def possible(self) -> Tensor:
         """The rows as they are now."""
         ...
 
     @property
-    def is_fooled(self) -> Tensor:
-        """Where the model was fooled."""
+    def is_possible(self) -> Tensor:
+        """Where the model is fooled."""
         ...
 
     @property
@@ -41,30 +42,30 @@ class Outcome(Protocol):
         ...
 
 
-def figure(done: Outcome, model: Model) -> "Figure":
+def figure(done: Outcome, model: Model, language: Language) -> "Figure":
     """Return the picture of the first rows that fool the model."""
-    rows = done.is_fooled.nonzero()[:, 0].tolist()
+    rows = done.is_possible.nonzero()[:, 0].tolist()
     return (
-        _bars(done, model, rows[:MOST_ROWS])
+        _bars(done, model, rows[:MOST_ROWS], language)
         if model.schema.is_table
-        else _images(done, model, rows[:MOST_IMAGES])
+        else _images(done, model, rows[:MOST_IMAGES], language)
     )
 
 
-def _images(done: Outcome, model: Model, rows: list[int]) -> "Figure":
+def _images(done: Outcome, model: Model, rows: list[int], language: Language) -> "Figure":
     from matplotlib.figure import Figure
 
     made = Figure(figsize=(7, 2.3 * len(rows)), layout="constrained", dpi=130)
     grid = made.subplots(len(rows), 3, squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
-        before, after = as_tensor(done.before.x)[row], done.after[row]
+        before, after = as_tensor(done.before.x)[row], done.possible[row]
         change = (after - before).mean(0)
         limit = max(float(change.abs().max()), 1e-6)
         names = [model.task.classes[int(a[row])] for a in done.answers]
-        _show(axes[0], before, f"before: {names[0]}")
+        _show(axes[0], before, text("before: {name}", name=names[0]).words(language))
         axes[1].imshow(change.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
-        _bare(axes[1], f"change, at most {limit:.2g}")
-        _show(axes[2], after, f"after: {names[1]}")
+        _bare(axes[1], text("change, at most {most}", most=f"{limit:.2g}").words(language))
+        _show(axes[2], after, text("after: {name}", name=names[1]).words(language))
     return made
 
 
@@ -80,7 +81,7 @@ def _bare(axes: "Axes", title: str) -> None:
     axes.set_title(title, fontsize="medium")
 
 
-def _bars(done: Outcome, model: Model, rows: list[int]) -> "Figure":
+def _bars(done: Outcome, model: Model, rows: list[int], language: Language) -> "Figure":
     from matplotlib.figure import Figure
 
     moves = [_moves(done, model, row) for row in rows]
@@ -100,13 +101,13 @@ def _bars(done: Outcome, model: Model, rows: list[int]) -> "Figure":
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    grid[-1][0].set_xlabel("change, in units of the schema")
+    grid[-1][0].set_xlabel(text("change, in units of the schema").words(language))
     return made
 
 
 def _moves(done: Outcome, model: Model, row: int) -> list[tuple[str, float]]:
     """Return the columns that moved, with their values before and after, and by how many units."""
-    before, after = as_tensor(done.before.x)[row], done.after[row]
+    before, after = as_tensor(done.before.x)[row], done.possible[row]
     units = ((after - before) / model.schema.space().unit).nan_to_num(0.0)
     order = units.abs().argsort(descending=True)[:MOST_BARS]
     columns = model.schema.columns

@@ -34,7 +34,7 @@ ENDINGS = (".png", ".svg", ".html", ".json")
 
 
 class Question(NamedTuple):
-    """What is explained, and before which background."""
+    """What is explained, and before which background; a text has none, its words are left out."""
 
     model: Model
     x: Tensor
@@ -82,6 +82,8 @@ def asked(subject: Subject, given: Given, path: Path, row: int) -> Question:
     if own is not None and given.data == path:
         rows = rows_of(path, own.schema, given.text)
         x = one_of(rows, row, path)
+        if own.schema.is_text:
+            return Question(own, x, x[:0])
         others = torch.cat([rows[:row], rows[row + 1 :]])
         if not len(others):
             raise BadInput(
@@ -93,7 +95,8 @@ def asked(subject: Subject, given: Given, path: Path, row: int) -> Question:
     data = given.load(own)
     model = own if own is not None else subject.open(data)
     x = one_of(rows_of(path, data.schema, given.text), row, path)
-    return Question(model, x, as_tensor(data.splits.seen.train.x)[:BACKGROUND])
+    background = as_tensor(data.splits.seen.train.x)[: 0 if data.schema.is_text else BACKGROUND]
+    return Question(model, x, background)
 
 
 def one_of(rows: Tensor, row: int, path: Path) -> Tensor:
@@ -178,13 +181,15 @@ def _finite(value: float) -> float | None:
 
 def _say(found: Attribution, question: Question, output: int, method: str, voice: Voice) -> None:
     voice.say(
-        "{output}: from {base} (ordinary rows) to {score} (this row), {unit}",
+        "{output}: from {base} (nothing known of the row) to {score} (all of it), {unit}",
         output=found.outputs[output],
         base=float(found.base[0, output]),
         score=float(found.score[0, output]),
         unit=words(found.unit, voice.language),
     )
     why = found.reason if method == "auto" else text("As asked with --method.")
+    if question.model.schema.is_text:
+        voice.say("Words that are hidden are left out of the text.")
     voice.say(
         "Method: {method}, {n} background rows, {evaluations} answers of the model. {why}",
         method=found.method,

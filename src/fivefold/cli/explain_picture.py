@@ -12,8 +12,11 @@ from torch import Tensor
 
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
-from fivefold.core.text import text
+from fivefold.core.model import Model
+from fivefold.core.text import Language, text
 from fivefold.explanation import Attribution
+from fivefold.explanation.highlight import draw_words, html_of, lines_of, marked
+from fivefold.explanation.picture import MOST_BARS
 from fivefold.report.words import words
 
 if TYPE_CHECKING:
@@ -21,18 +24,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW = 0.42  # inches of one bar
+LINE = 0.24  # inches of one line of a text
 CHINESE = (
     *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei"),
     *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei", "Heiti SC", "Noto Sans CJK JP"),
 )
 PAGE = """<!DOCTYPE html><html lang="{language}"><meta charset="utf-8"><title>{title}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding:0 1rem;color:#1b2330}}svg{{max-width:100%;height:auto}}p{{color:#4a5568}}</style>
-<h1>{title}</h1>{picture}<p>{below}</p></html>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding:0 1rem;color:#1b2330}}svg{{max-width:100%;height:auto}}p{{color:#4a5568}}.words{{color:inherit;white-space:pre-wrap;line-height:1.9}}</style>
+<h1>{title}</h1>{above}{picture}<p>{below}</p></html>
 """
 
 
 class Explained(Protocol):
     """What was explained."""
+
+    @property
+    def model(self) -> Model:
+        """Whose answer it is."""
+        ...
 
     @property
     def x(self) -> Tensor:
@@ -54,28 +63,70 @@ def write_picture(
         write_atomic(out, json.dumps(told, ensure_ascii=False, indent=1) + "\n")
         return
     kind = "png" if ending == ".png" else "svg"
-    drawn = saved(lambda: figure(found, question.x[0], output), kind)
-    write_atomic(out, drawn if ending != ".html" else _page(found, output, drawn.decode(), voice))
+    drawn = saved(lambda: figure(found, question, output, voice.language), kind)
+    write_atomic(
+        out, drawn if ending != ".html" else _page(found, question, output, drawn.decode(), voice)
+    )
 
 
-def figure(found: Attribution, x: Tensor, output: int) -> "Figure":
-    """Return the picture; an image stands beside its heat map."""
+def figure(found: Attribution, question: Explained, output: int, language: Language) -> "Figure":
+    """Return the picture; an image stands beside its heat map, a text above its bars."""
     from matplotlib.figure import Figure
 
+    x = question.x[0]
+    if question.model.schema.is_text:
+        return _text(found, x, output, language)
     if len(found.groups.shape) != 2:
-        height = 1.2 + ROW * min(found.groups.n, 12)
-        made = Figure(figsize=(7.5, height), layout="constrained", dpi=150)
-        _plain(found.plot(0, found.outputs[output], made.subplots()))
+        made = Figure(figsize=(7.5, _height(found)), layout="constrained", dpi=150)
+        _bars(found, output, made.subplots(), language)
         return made
     made = Figure(figsize=(8, 4), layout="constrained", dpi=150)
     left, right = made.subplots(1, 2)
     shown = x[0] if x.shape[0] == 1 else x.movedim(0, 2)
     left.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1)
-    left.set_title("what the model saw", fontsize="medium")
+    left.set_title(text("what the model saw").words(language), fontsize="medium")
     left.set_xticks([])
     left.set_yticks([])
-    found.plot(0, found.outputs[output], right)
+    _told(found, output, found.plot(0, found.outputs[output], right), language)
     return made
+
+
+def _text(found: Attribution, x: Tensor, output: int, language: Language) -> "Figure":
+    from matplotlib.figure import Figure
+
+    words_of = marked(x, found.groups, found.values[0, :, output])
+    heights = [0.1 + LINE * lines_of(words_of), _height(found)]
+    made = Figure(figsize=(7.5, sum(heights)), layout="constrained", dpi=150)
+    above, below = made.subplots(2, 1, height_ratios=heights)
+    draw_words(words_of, above)
+    _bars(found, output, below, language)
+    return made
+
+
+def _height(found: Attribution) -> float:
+    return 1.2 + ROW * min(found.groups.n, MOST_BARS)
+
+
+def _bars(found: Attribution, output: int, axes: "Axes", language: Language) -> None:
+    _plain(found.plot(0, found.outputs[output], axes))
+    _told(found, output, axes, language)
+
+
+def _told(found: Attribution, output: int, axes: "Axes", language: Language) -> None:
+    """Say in the reader's language what is drawn."""
+    title = text(
+        "{output}: from {base} to {score}",
+        output=found.outputs[output],
+        base=float(found.base[0, output]),
+        score=float(found.score[0, output]),
+    )
+    axes.set_title(words(title, language), fontsize="medium")
+    unit = words(found.unit, language)
+    for image in axes.images:
+        if image.colorbar is not None:
+            image.colorbar.set_label(unit)
+    if not axes.images:
+        axes.set_xlabel(unit)
 
 
 def saved(make: Callable[[], "Figure"], ending: str) -> bytes:
@@ -102,7 +153,7 @@ def _plain(axes: "Axes") -> None:
     axes.set_axisbelow(True)
 
 
-def _page(found: Attribution, output: int, drawn: str, voice: Voice) -> str:
+def _page(found: Attribution, question: Explained, output: int, drawn: str, voice: Voice) -> str:
     title = text("Why {output}?", output=found.outputs[output]).words(voice.language)
     below = text(
         "{method}: {n} examples, {sure} of them converged, {evaluations} model evaluations.",
@@ -111,7 +162,11 @@ def _page(found: Attribution, output: int, drawn: str, voice: Voice) -> str:
         sure=int(found.is_converged.sum()),
         evaluations=found.n_evaluations,
     ).words(voice.language)
+    above = ""
+    if question.model.schema.is_text:
+        above = html_of(marked(question.x[0], found.groups, found.values[0, :, output]))
     return PAGE.format(
+        above=above,
         language="zh-CN" if voice.language == "zh" else "en",
         title=escape(title),
         picture=drawn[drawn.index("<svg") :],

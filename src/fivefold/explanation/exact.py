@@ -39,7 +39,7 @@ class ExactShapley:
         Raises:
             NotMeasurable: More than 16 features.
         """
-        question = asked(model, x, background, self.features)
+        question = asked(model, x, background, self.features, hides_words=True)
         n = question.groups.n
         if n > MOST:
             raise NotMeasurable(

@@ -16,6 +16,7 @@ from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
 from fivefold.explanation.linear import LinearSHAP, is_linear
+from fivefold.explanation.question import groups_of
 from fivefold.explanation.trees import TreeSHAP, has_trees
 from fivefold.perturb import Features
 
@@ -44,27 +45,28 @@ def explain(
     """Return how much each feature moved the log-odds of each class, or the number, away from the base.
 
     Args:
-        model: Any model of tables or images.
-        x: The examples to explain.
-        background: Ordinary rows that stand for "not known"; 20 to 100 rows of the training data.
+        model: Any model of tables, images or texts.
+        x: The examples to explain; one text at a time.
+        background: Ordinary rows that stand for "not known"; 20 to 100 rows of the training data. Words
+            of a text are left out instead.
         method: Name of a method, or an explainer with its own settings (then `features` is its own too).
         rng: Source of whatever is sampled.
         features: What counts as one feature.
     """
     if method == "auto":
-        explainer, reason = _suited(model, features)
+        explainer, reason = _suited(model, x, features)
         return replace(explainer(model, x, background, rng=rng), reason=reason)
     if isinstance(method, str):
         return METHODS[method](features=features)(model, x, background, rng=rng)
     return method(model, x, background, rng=rng)
 
 
-def _suited(model: Model, features: Features) -> tuple[Explainer, Text]:
-    n = features.of(model.schema).n
-    if is_linear(model):
+def _suited(model: Model, x: Inputs, features: Features) -> tuple[Explainer, Text]:
+    n, is_text = groups_of(model.schema, x, features).n, model.schema.is_text
+    if not is_text and is_linear(model):
         reason = text("Exact Shapley values in closed form: the model is linear.")
         return LinearSHAP(features=features), reason
-    if has_trees(model):
+    if not is_text and has_trees(model):
         reason = text("Exact Shapley values from the model's own trees, however many features.")
         return TreeSHAP(features=features), reason
     if n <= FEW:
@@ -72,7 +74,7 @@ def _suited(model: Model, features: Features) -> tuple[Explainer, Text]:
             "Exact Shapley values: all {sets} sets of {n} features are few enough.", sets=2**n, n=n
         )
         return ExactShapley(features=features), reason
-    if n > MANY and isinstance(model, HasNet):
+    if not is_text and n > MANY and isinstance(model, HasNet):
         reason = text("Integrated gradients: {n} features are many, and the network is open.", n=n)
         return IntegratedGradients(features=features), reason
     budget = max(2048, 16 * n)

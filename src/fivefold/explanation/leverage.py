@@ -42,7 +42,7 @@ class LeverageSHAP:
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:
         """Return the values and their standard errors."""
-        question = asked(model, x, background, self.features)
+        question = asked(model, x, background, self.features, hides_words=True)
         pairs = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng)
         draws = even_draws(len(pairs.keep), len(question.background), self.draws, rng)
         both = torch.cat([pairs.keep, ~pairs.keep])

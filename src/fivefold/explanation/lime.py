@@ -46,7 +46,7 @@ class LIME:
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:
         """Return the coefficients, their standard errors and the R2 of each local model."""
-        question = asked(model, x, background, self.features)
+        question = asked(model, x, background, self.features, hides_words=True)
         n = question.groups.n
         keep = torch.rand(self.budget, n, generator=rng) < 0.5
         keep[0] = True  # the example itself

@@ -5,11 +5,11 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from fivefold.core.data import Inputs
+from fivefold.core.data import Inputs, as_tensor
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.model import Model
 from fivefold.core.schema import Schema
-from fivefold.perturb import Features, Groups
+from fivefold.perturb import Features, Groups, blank, word_groups
 
 
 class Question(NamedTuple):
@@ -20,17 +20,51 @@ class Question(NamedTuple):
     groups: Groups
 
 
-def asked(model: Model, x: Inputs, background: Inputs, features: Features) -> Question:
+def asked(
+    model: Model, x: Inputs, background: Inputs, features: Features, *, hides_words: bool = False
+) -> Question:
     """Return the question, known to make sense.
+
+    Of a text the features are its words, and an explainer that hides them leaves them out: there is no
+    other background.
+
+    Args:
+        model: What is explained.
+        x: The examples.
+        background: Rows that hidden features are taken from.
+        features: What counts as one feature of a table or an image.
+        hides_words: Whether the explainer only asks the model, so that it can explain texts.
 
     Raises:
         BadInput: No rows, another shape than the model eats, or values that are missing or infinite.
-        NotMeasurable: The inputs are not one tensor.
+        NotMeasurable: The inputs are not one tensor, or several texts, which have no words in common.
     """
+    if model.schema.is_text and hides_words:
+        groups = groups_of(model.schema, x, features)
+        checked = _checked(x, model.schema, "x")
+        return Question(checked, blank(checked), groups)
     groups = features.of(model.schema)
     return Question(
         _checked(x, model.schema, "x"), _checked(background, model.schema, "background"), groups
     )
+
+
+def groups_of(schema: Schema, x: Inputs, features: Features) -> Groups:
+    """Return what counts as one feature of these examples.
+
+    Raises:
+        BadInput: There is no word in the text.
+        NotMeasurable: There are several texts.
+    """
+    if not schema.is_text:
+        return features.of(schema)
+    if len(as_tensor(x)) != 1:
+        raise NotMeasurable(
+            "Each text has words of its own, and {n} texts were given at once.",
+            mend="Explain one text at a time.",
+            n=len(as_tensor(x)),
+        )
+    return word_groups(as_tensor(x)[0])
 
 
 def _checked(x: Inputs, schema: Schema, where: str) -> Float[Tensor, "rows ..."]:

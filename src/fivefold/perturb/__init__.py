@@ -7,6 +7,7 @@ from fivefold.perturb.mask import Features, Groups, Score, mean_score
 from fivefold.perturb.random_search import random_search
 from fivefold.perturb.room import in_parts
 from fivefold.perturb.search import Attacked, attack
+from fivefold.perturb.words import blank, word_groups
 
 __all__ = [
     "SEVERITIES",
@@ -19,10 +20,12 @@ __all__ = [
     "Score",
     "attack",
     "ball_around",
+    "blank",
     "corruptions",
     "fgsm",
     "in_parts",
     "mean_score",
     "pgd",
     "random_search",
+    "word_groups",
 ]

@@ -126,8 +126,11 @@ def _opened_in_time(
         LimitReached: The budget was spent before the model was open.
     """
     budget = plan.budget_seconds or inf
+    named = model.named if isinstance(model, Subject) else model
+    is_far = isinstance(named, str) and "://" in named
+    room = max(budget - watch.elapsed, LEAST_FOR_PROBES * budget) if is_far else inf
     try:
-        with watch.allowing(budget - watch.elapsed):
+        with watch.allowing(room):
             return _opened(model, data, plan)
     except Spent as error:
         raise LimitReached(

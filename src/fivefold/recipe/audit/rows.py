@@ -21,7 +21,7 @@ def rows_of(path: Path, schema: Schema, text: str = "") -> Tensor:
     """Return the rows of a file, or the one image that it is, as `schema` has them.
 
     Args:
-        path: A table, an `.npz` file, or a PNG or JPEG image.
+        path: A table, an `.npz` file, a PNG or JPEG image, or one text in a `.txt` file.
         schema: What the model eats.
         text: The column of the texts, if it eats texts.
 
@@ -32,7 +32,9 @@ def rows_of(path: Path, schema: Schema, text: str = "") -> Tensor:
         raw = read_table(path)
         return torch.stack([_values(raw, column) for column in schema.columns], dim=1)
     if schema.is_text:
-        return encode_texts(_texts(read_table(path), text), *schema.shape)
+        is_one = path.suffix.lower() == ".txt"
+        texts = [_whole(path)] if is_one else _texts(read_table(path), text)
+        return encode_texts(texts, *schema.shape)
     found = _image(path, schema) if path.suffix.lower() in PICTURES else read_arrays(path, ()).x
     if tuple(found.shape[1:]) != schema.shape:
         raise BadInput(
@@ -90,6 +92,18 @@ def _texts(raw: Raw, name: str) -> list[str]:
             known=", ".join(raw.frame.columns[:20]),
         )
     return [str(value or "") for value in raw.frame[name].to_list()]
+
+
+def _whole(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            "This text cannot be read: {problem}.",
+            where=str(path),
+            mend="Save it as UTF-8.",
+            problem=str(error)[:200],
+        ) from error
 
 
 def _image(path: Path, schema: Schema) -> Tensor:
