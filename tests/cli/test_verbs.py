@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import tomli_w
 
-from fivefold.cli.app import app
+from fivefold.cli.verbs import app
+from fivefold.core.errors import MissingExtra
 from fivefold.core.text import chinese
 from toyrecipe import table
 
@@ -23,7 +24,7 @@ def one(said) -> Any:
 
 
 def test_all_verbs_are_known():
-    assert VERBS == ["init", "doctor", "run", "report", "compare", "gate", "bundle", "verify", "list", "demo", "audit", "explain", "attack"]  # fmt: skip
+    assert VERBS == ["init", "doctor", "run", "report", "compare", "gate", "bundle", "verify", "list", "demo", "audit", "explain", "attack", "serve"]  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -280,13 +281,21 @@ def test_demo_ends_by_saying_what_to_do_next(ask, made, tmp_path, monkeypatch, n
 
     monkeypatch.setattr(demo, "RECIPES", ("toy",))
     monkeypatch.setattr(demo, "recipe_file", lambda name: made / f"{name}.toml")
+    monkeypatch.setattr(demo.demo_served, "show", lambda run, bundle, voice: {"ordinary": 200})
+    monkeypatch.setattr(demo.demo_audit, "show", without_an_extra)
     said = ask("demo", "--workdir", tmp_path)
     assert said.code == 0
     assert "fivefold init" in said.err.partition("What next:")[2]
     assert str(tmp_path / "toy/report.html") in said.err
     assert "signed by the given key" in said.err
     told = one(ask("demo", "--workdir", tmp_path, "--json", "--lang", "zh"))
-    assert told == [{"run": str(tmp_path / "toy"), "passed": True, "bundle": str(tmp_path / "toy/toy.bundle")}]  # fmt: skip
+    runs = [{"run": str(tmp_path / "toy"), "passed": True, "bundle": str(tmp_path / "toy/toy.bundle")}]  # fmt: skip
+    assert told == {"runs": runs, "served": {"ordinary": 200}, "audited": None}
+    assert "skops" in said.err  # what is left out, and how to have it
+
+
+def without_an_extra(workdir, voice):
+    raise MissingExtra("skops is not installed.", mend="Install it.")
 
 
 def test_every_help_has_its_chinese():

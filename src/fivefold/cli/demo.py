@@ -1,23 +1,28 @@
-"""Two recipes on bundled data, from training to a verified bundle."""
+"""Two recipes on bundled data, from training to a verified bundle that is served; then an audit."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 import fivefold
+from fivefold.cli import demo_audit, demo_served
 from fivefold.cli.bundle import check, pack
 from fivefold.cli.gate import policy_of, table
 from fivefold.cli.run import page_name, perform
 from fivefold.cli.voice import Voice
-from fivefold.core.errors import BadInput
+from fivefold.core.errors import BadInput, MissingExtra
 from fivefold.recipe import Run
 from fivefold.report import judge
 
 RECIPES = ("medical", "digits")
+T = TypeVar("T")
 
 
 def demo(workdir: Path, voice: Voice) -> None:
-    """Run, report, judge, pack, verify; then say what to do next."""
+    """Run, report, judge, pack, verify, serve, audit; then say what to do next."""
     told: list[dict[str, object]] = []
+    out, done = workdir, None
     for name in RECIPES:
         voice.say("— {name} —", name=name)
         done = perform(recipe_file(name), workdir, voice)
@@ -26,8 +31,23 @@ def demo(workdir: Path, voice: Voice) -> None:
         pack(done, done.stages[-1].name, out, key, True, voice)
         check(out, key.with_suffix(".pub.pem"), voice)
         told.append({"run": str(done.folder), "passed": passed, "bundle": str(out)})
-    voice.give(told)
+    assert done is not None  # there is always a recipe
+    voice.say("— {name} —", name="serve")
+    served = _optional(lambda: demo_served.show(done, out, voice), voice)
+    voice.say("— {name} —", name="audit")
+    audited = _optional(lambda: demo_audit.show(workdir, voice), voice)
+    folder = str(audited.folder) if audited else None
+    voice.give({"runs": told, "served": served, "audited": folder})
     _next(workdir, voice)
+
+
+def _optional(act: Callable[[], T], voice: Voice) -> T | None:
+    """Return what `act` shows; None, with a word on it, where an extra is not installed."""
+    try:
+        return act()
+    except MissingExtra as error:
+        voice.say("Left out: {problem}", problem=error.words(voice.language))
+        return None
 
 
 def _judged(done: Run, voice: Voice) -> bool:
@@ -62,5 +82,7 @@ def _next(workdir: Path, voice: Voice) -> None:
     voice.say("What next:")
     voice.say("  Open {path} in a browser: what each step cost.", path=str(run / page_name(voice)))
     voice.say("  fivefold verify {path}", path=str(run / f"{RECIPES[0]}.bundle"))
+    voice.say("  fivefold serve {path}", path=str(workdir / RECIPES[-1] / f"{RECIPES[-1]}.bundle"))
+    voice.say("  fivefold audit my-model.onnx --data my.csv --target my_column")
     voice.say("  fivefold init mine --data my.csv --target my_column")
     voice.say("  fivefold list")

@@ -8,7 +8,7 @@ from fivefold.core.errors import FivefoldError
 from fivefold.core.text import Language, text, translate
 
 HEADINGS = ("Usage:", "Options:", "Arguments:", "Commands:")
-WORDS = ("[required]", "[default: ", "[OPTIONS]", "COMMAND [ARGS]", "Show this message and exit.")
+WORDS = ("[required]", "[default:", "[OPTIONS]", "COMMAND [ARGS]", "Show this message and exit.")
 COMPLAINTS = {
     r"No such option: (?P<name>\S+)": text("There is no option {name}."),
     r"No such command '(?P<name>.*?)'": text("There is no command {name}."),
