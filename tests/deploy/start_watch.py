@@ -1,9 +1,9 @@
 """Serve the pages of a monitor that is fed with made-up requests; says its port on stdout.
 
-SIGUSR1 ends every stream and refuses new ones for two seconds, as a server does that is restarted.
+There is one monitor below each of `KINDS`. SIGUSR1 ends the streams of "plain" and every new one for a
+second or so, as a server does that is started again.
 """
 
-import json
 import signal
 import socket
 import sys
@@ -27,6 +27,7 @@ from fivefold.deploy.watch.bins import bins_of_categories, bins_of_column
 from fivefold.deploy.watch.reference import Confidence
 from seeding import seeded
 
+KINDS = ("plain", "hostile", "long", "regression")
 HOSTILE = "<img src=x onerror=alert(1)>\"']]></script><script>alert(2)</script>"
 LONG = (
     "the_concentration_of_something_with_a_long_name_in_the_blood_of_the_patient_before_breakfast"
@@ -87,27 +88,33 @@ def feed(monitor: Monitor) -> None:
         time.sleep(0.0 if i < 300 else 0.05)
 
 
-def main(kind: str) -> None:
-    import uvicorn
-    from starlette.applications import Starlette
-
+def watched(kind: str) -> Monitor:
     subject = subject_of(kind)
     monitor = Monitor(subject, reference=reference_of(subject))
+    threading.Thread(target=feed, args=(monitor,), daemon=True).start()
+    return monitor
+
+
+def main() -> None:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    monitors = {kind: watched(kind) for kind in KINDS}
 
     def interrupted(*_: object) -> None:
-        monitor.closed.set()
-        threading.Timer(2.0, monitor.closed.clear).start()
+        closed = monitors["plain"].closed
+        closed.set()
+        threading.Timer(1.3, closed.clear).start()
 
     signal.signal(signal.SIGUSR1, interrupted)
-    threading.Thread(target=feed, args=(monitor,), daemon=True).start()
     door = socket.create_server(("127.0.0.1", 0))
     sys.stdout.write(f"{door.getsockname()[1]}\n")
     sys.stdout.flush()
-    settings = uvicorn.Config(
-        Starlette(routes=routes(monitor)), log_level="warning", lifespan="off"
-    )
+    mounts = [Mount(f"/{kind}", routes=routes(m)) for kind, m in monitors.items()]
+    settings = uvicorn.Config(Starlette(routes=mounts), log_level="warning", lifespan="off")
     uvicorn.Server(settings).run([door])
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main()

@@ -1,13 +1,12 @@
 """The live page in a real browser on a real server: both languages, both colour schemes, hostile names."""
 
-import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +36,10 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-@contextmanager
-def serving(kind: str) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), json.dumps(kind)],
+        [sys.executable, str(SCRIPT)],
         stdout=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
@@ -53,10 +52,18 @@ def serving(kind: str) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
         process.stdout.close()
 
 
-@pytest.fixture(scope="module")
-def plain() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    with serving("plain") as told:
-        yield told
+@pytest.fixture
+def look(browser: Any, server: tuple[str, Any]) -> Iterator[Any]:
+    """Return a function that opens a page; when the test is over, each must have kept to itself."""
+    opened = list[Watched]()
+
+    def asked(kind: str = "plain", language: str = "en", **context: Any) -> Watched:
+        opened.append(Watched(browser, f"{server[0]}/{kind}", language, **context))
+        return opened[-1]
+
+    yield asked
+    for one in opened:
+        one.close()
 
 
 class Watched:
@@ -95,8 +102,8 @@ class Watched:
         pytest.param("zh", "light", marks=pytest.mark.slow),
     ],
 )
-def test_numbers_change_and_words_can_be_read(browser, plain, language, scheme):
-    seen = Watched(browser, plain[0], language, color_scheme=scheme)
+def test_numbers_change_and_words_can_be_read(look, language, scheme):
+    seen = look(language=language, color_scheme=scheme)
     page = seen.page
     before = seen.number("[data-told=requests]")
     page.wait_for_function(
@@ -113,35 +120,29 @@ def test_numbers_change_and_words_can_be_read(browser, plain, language, scheme):
     assert page.locator("#tile-drifted.alert").count() == 1
     for name in ("requests", "latency", "alarms"):
         assert page.locator(f"#{name} svg path").count() >= 1, name
-    seen.close()
 
 
-def test_no_word_of_the_other_language_is_left(browser, plain):
-    import re
-
-    seen = Watched(browser, plain[0], "zh")
+def test_no_word_of_the_other_language_is_left(look):
+    seen = look(language="zh")
     words = seen.page.locator("main").inner_text()
     known = {"toy", "dose", "kind", "age", "yes", "no", "UTC", "n", "p", "ms", "s", "Holm", "Garwood", "Jensen", "Shannon", "Clopper", "Pearson", "inf"}  # fmt: skip
     left = set(re.findall(r"[A-Za-z]{2,}", words)) - known
     assert left == set()
-    seen.close()
 
 
-def test_the_stream_breaks_and_comes_back(browser, plain):
-    url, process = plain
-    seen = Watched(browser, url)
-    process.send_signal(signal.SIGUSR1)
+def test_the_stream_breaks_and_comes_back(look, server):
+    seen = look()
+    server[1].send_signal(signal.SIGUSR1)
     at = "at => document.querySelector('#status').dataset.at === at"
     seen.page.wait_for_function(at, arg="wait")
     before = seen.number("[data-told=requests]")
     seen.page.wait_for_function(at, arg="live")
     assert seen.number("[data-told=requests]") > before
     seen.complaints.clear()  # the browser itself may say that a stream was cut
-    seen.close()
 
 
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser, plain):
-    seen = Watched(browser, plain[0])
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(look):
+    seen = look()
     reached = list[str]()
     for _ in range(14):
         seen.page.keyboard.press("Tab")
@@ -158,31 +159,27 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser, plain):
     seen.page.locator("summary").first.focus()
     seen.page.keyboard.press("Enter")
     seen.page.locator("#requests table tbody tr").nth(5).wait_for()
-    seen.close()
 
 
-def test_narrow_screens_scroll_in_one_direction_and_cut_no_name(browser):
-    with serving("long") as (url, _):
-        seen = Watched(browser, url, viewport={"width": 420, "height": 900})
-        page = seen.page
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.evaluate(
-            "(() => { const e = document.querySelector('#evidence .scroll'); return e.scrollWidth <= e.clientWidth; })()"
-        )
-        names = page.locator("#drift text.name, #drift text.hot").evaluate_all(
-            "all => all.map(t => [...t.querySelectorAll('tspan')].map(s => s.textContent).join(''))"
-        )
-        assert {n[-2:] for n in names if n.startswith("the_concentration")} == {"_0", "_1", "_2"}
-        assert not any("…" in n for n in names)
-        assert clipped(page) == []
-        seen.close()
+def test_narrow_screens_scroll_in_one_direction_and_cut_no_name(look):
+    seen = look("long", viewport={"width": 420, "height": 900})
+    page = seen.page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(
+        "(() => { const e = document.querySelector('#evidence .scroll'); return e.scrollWidth <= e.clientWidth; })()"
+    )
+    names = page.locator("#drift text.name, #drift text.hot").evaluate_all(
+        "all => all.map(t => [...t.querySelectorAll('tspan')].map(s => s.textContent).join(''))"
+    )
+    assert {n[-2:] for n in names if n.startswith("the_concentration")} == {"_0", "_1", "_2"}
+    assert not any("…" in n for n in names)
+    assert clipped(page) == []
 
 
-def test_no_name_is_clipped_on_wide_screens(browser, plain):
-    seen = Watched(browser, plain[0])
+def test_no_name_is_clipped_on_wide_screens(look):
+    seen = look()
     assert "malformed" in seen.page.locator("#refusals svg").text_content()
     assert clipped(seen.page) == []
-    seen.close()
 
 
 def clipped(page: Any) -> list[str]:
@@ -198,21 +195,17 @@ def clipped(page: Any) -> list[str]:
     )
 
 
-def test_hostile_names_are_words_and_nothing_else(browser):
-    with serving("hostile") as (url, _):
-        seen = Watched(browser, url)
-        page = seen.page
-        assert page.locator("h1").inner_text().startswith("<img src=x onerror=alert(1)>")
-        assert page.locator("img").count() == 0
-        assert page.locator("script").count() == 2
-        page.wait_for_timeout(1200)
-        assert "onerror" in page.locator("#evidence").inner_text()
-        seen.close()
+def test_hostile_names_are_words_and_nothing_else(look):
+    seen = look("hostile")
+    page = seen.page
+    assert page.locator("h1").inner_text().startswith("<img src=x onerror=alert(1)>")
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 2
+    page.wait_for_timeout(1200)
+    assert "onerror" in page.locator("#evidence").inner_text()
 
 
-def test_a_number_has_an_error_instead_of_an_accuracy(browser):
-    with serving("regression") as (url, _):
-        seen = Watched(browser, url)
-        assert "live absolute error" in seen.page.locator("#tile-right").inner_text().lower()
-        assert "%" not in seen.page.locator("#tile-right .value").inner_text()
-        seen.close()
+def test_a_number_has_an_error_instead_of_an_accuracy(look):
+    seen = look("regression")
+    assert "live absolute error" in seen.page.locator("#tile-right").inner_text().lower()
+    assert "%" not in seen.page.locator("#tile-right .value").inner_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 
-from fivefold.deploy.watch.live import write_live
+from fivefold.deploy.watch.live import LIVE, write_live
 from fivefold.deploy.watch.monitor import Monitor
 
 EVERY = 5.0  # seconds
@@ -30,7 +30,9 @@ class Keeper:
         self._thread = Thread(target=self._work, name="fivefold-watch", daemon=True)
 
     def start(self) -> "Keeper":
-        """Begin."""
+        """Begin; what a server that was killed has half written is swept away."""
+        for part in self.folder.glob(f".{LIVE}.*.part") if self.folder else ():
+            part.unlink(missing_ok=True)
         self._thread.start()
         return self
 

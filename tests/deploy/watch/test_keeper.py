@@ -1,0 +1,116 @@
+"""`live.json`: fresh, whole after a kill at any moment, and never in the way of the answers."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from watching import NOON, Clock, event, monitor_of, rows
+
+from fivefold.deploy.watch import LIVE, Keeper, read_live
+
+WRITER = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from watching import event, monitor_of, rows
+from fivefold.deploy.watch.live import write_live
+
+warm = monitor_of()
+warm(event(rows(1)))
+warm.live(0)  # everything is imported, once
+for _ in sys.stdin:  # one child for each line
+    child = os.fork()
+    if child == 0:
+        monitor = monitor_of()
+        while True:
+            monitor(event(rows(1)))
+            write_live(Path(sys.argv[1]), monitor.live(0))
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("gone", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kills", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_after_a_kill_it_is_the_old_or_the_new_one(tmp_path, kills):
+    deploy = Path(__file__).parents[1]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path), str(deploy), str(deploy.parent)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    seen = set[int]()
+    try:
+        for i in range(kills):
+            parent.stdin.write("\n")
+            parent.stdin.flush()
+            child = int(parent.stdout.readline())
+            time.sleep(0.03 + 0.0037 * (i % 23))
+            os.kill(child, signal.SIGKILL)
+            assert parent.stdout.readline() == "gone\n"
+            if (tmp_path / LIVE).exists():
+                seen.add(read_live((tmp_path / LIVE).read_bytes(), where=LIVE).requests)
+    finally:
+        parent.stdin.close()
+        parent.wait(10)
+        parent.stdout.close()
+    assert len(seen) > 2  # killed at different moments
+    keeper = Keeper(monitor_of(), tmp_path).start()
+    assert {p.name for p in tmp_path.iterdir()} <= {LIVE}
+    keeper.stop()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ending = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ending
+        time.sleep(0.01)
+
+
+def test_it_is_written_again_and_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("fivefold.deploy.watch.keeper.GLANCE", 0.02)
+    monitor = monitor_of(Clock())
+    keeper = Keeper(monitor, tmp_path / "new", every=0.02).start()
+    file = tmp_path / "new" / LIVE
+
+    def told() -> int:
+        return read_live(file.read_bytes(), where=LIVE).requests if file.exists() else -1
+
+    until(lambda: told() == 0)
+    monitor(event(rows(1)))
+    until(lambda: told() == 1)
+    monitor(event(rows(1)))
+    keeper.stop()
+    assert told() == 2
+    assert read_live(file.read_bytes(), where=LIVE) == monitor.live()
+    assert monitor.closed.is_set()
+    assert read_live(file.read_bytes(), where=LIVE).when == "2027-01-15T08:00:00+00:00"
+    assert monitor.live().written == NOON
+
+
+def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keeper = Keeper(monitor_of(), None).start()
+    keeper.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fails_stops_nothing(tmp_path, monkeypatch, caplog):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fivefold.deploy.watch.keeper.write_live", full)
+    monitor = monitor_of()
+    with caplog.at_level(logging.WARNING):
+        keeper = Keeper(monitor, tmp_path).start()
+        monitor(event(rows(1)))
+        keeper.stop()
+    assert "No space left" in caplog.text
+    assert monitor.totals().n == 1
