@@ -1,7 +1,9 @@
 """Files that are either the old ones or the new ones, never something between."""
 
 import os
-from collections.abc import Generator
+import re
+import shutil
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +22,29 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether the process that was making `.NAME.PID.part` or `.NAME.PID.old` is gone."""
+    told = re.fullmatch(r"\..+\.(\d{1,9})\.(part|old)", path.name)
+    if told is None:
+        return False
+    try:
+        os.kill(int(told[1]), 0)  # asks whether there is such a process, and sends it nothing
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # somebody else's, and alive
+    return False
+
+
+def sweep(found: Iterable[Path]) -> None:
+    """Remove those of `found` that a process which was killed has left."""
+    for path in [p for p in found if is_abandoned(p)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

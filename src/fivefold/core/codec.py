@@ -94,7 +94,9 @@ def construct(
     try:
         return cls(**made)
     except (ValueError, TypeError) as error:
-        raise BadRecipe("{problem}", where=where, problem=str(error)) from error
+        raise BadRecipe(
+            "{problem}", where=where, mend="Change the value.", problem=str(error)
+        ) from error
 
 
 def import_class(name: str, *, where: str = "", plugins: tuple[str, ...] = ()) -> type:
@@ -140,7 +142,13 @@ def _module(path: str, name: str, where: str) -> Any:
         return import_module(path)
     except (ImportError, ValueError) as error:
         if isinstance(error, ModuleNotFoundError) and not path.startswith(str(error.name)):
-            raise  # the module is there; something that it imports is not
+            raise BadRecipe(
+                "{name} needs {module}, which is not installed.",
+                where=where,
+                mend="Install it.",
+                name=name,
+                module=str(error.name),
+            ) from error
         raise _unknown_name(name, HOME, name, where) from error
 
 
@@ -148,7 +156,7 @@ def _unknown_name(name: str, path: str, attribute: str, where: str) -> BadRecipe
     near = get_close_matches(attribute, _names_in(path), n=1, cutoff=0.5)
     mend = "Did you mean {near}?" if near else 'See "fivefold list" for what there is.'
     return BadRecipe(
-        "There is no {name}.", where=where, mend=mend, name=name, near=near[0] if near else ""
+        "There is no {name}.", where=where, mend=mend, name=name[:80], near=near[0] if near else ""
     )
 
 

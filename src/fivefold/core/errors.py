@@ -1,8 +1,11 @@
 """Errors that say what went wrong, where, and how to mend it."""
 
 from typing import Self
+from unicodedata import category
 
 from fivefold.core.text import Fact, Language, Text, translate
+
+UNSEEN = ("Cc", "Cf", "Cs")  # control, format and half characters
 
 
 class FivefoldError(Exception):
@@ -23,13 +26,18 @@ class FivefoldError(Exception):
         """Return the whole message in `language`."""
         place = f"{translate('Where', language)}: {self.where}" if self.where else ""
         parts = [self.what.words(language), place, self.mend.words(language)]
-        return "\n".join(part for part in parts if part)
+        return "\n".join(_legible(part) for part in parts if part)
 
     def at(self, where: str) -> Self:
         """Return this error with a more exact place."""
         self.where = where
         self.args = (self.words(),)
         return self
+
+
+def _legible(told: str) -> str:
+    """Return text without signs that steer a terminal or cannot be seen; they are written as escapes."""
+    return "".join(repr(c)[1:-1] if category(c) in UNSEEN and c != "\n" else c for c in told)
 
 
 class BadInput(FivefoldError):

@@ -102,7 +102,9 @@ def _unit(images: np.ndarray, place: str) -> np.ndarray:
             mend="Write bytes, or floats from 0 to 1.",
             kind=str(images.dtype),
         )
-    top = {"f": 1, "b": 1}.get(images.dtype.kind, 65535 if images.dtype == np.uint16 else 255)
+    top = {"f": 1, "b": 1}.get(
+        images.dtype.kind, 65535 if (images.dtype.kind, images.dtype.itemsize) == ("u", 2) else 255
+    )
     shown = images.astype(np.float32) / top
     wrong = ~((shown >= 0) & (shown <= 1))
     if wrong.any():
@@ -119,11 +121,12 @@ def _unit(images: np.ndarray, place: str) -> np.ndarray:
 
 
 def _channels_first(images: np.ndarray, place: str) -> np.ndarray:
-    if images.ndim == 3:
+    is_empty = 0 in images.shape[1:]
+    if images.ndim == 3 and not is_empty:
         return images[:, None]
-    if images.ndim == 4 and images.shape[1] in (1, 3):
+    if images.ndim == 4 and images.shape[1] in (1, 3) and not is_empty:
         return images
-    if images.ndim == 4 and images.shape[3] in (1, 3):
+    if images.ndim == 4 and images.shape[3] in (1, 3) and not is_empty:
         return np.ascontiguousarray(np.moveaxis(images, 3, 1))
     raise BadInput(
         "Images of the shape {shape} cannot be read.",
@@ -144,6 +147,12 @@ def _classes(
             kind=str(labels.dtype),
         )
     found, index = np.unique(labels.astype(str), return_inverse=True)
+    if any("\ud800" <= c <= "\udfff" for name in found for c in str(name)):
+        raise BadInput(
+            "A label is not text: it holds half a character.",
+            where=place,
+            mend="Write whole numbers or text.",
+        )
     names = declared or in_order(found.tolist())
     if len(names) < 2 or len(names) > MOST_CATEGORIES:
         raise BadInput(

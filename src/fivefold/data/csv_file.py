@@ -54,6 +54,13 @@ def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise BadInput(
+                "A value on this line has more than {most} characters.",
+                where=f"{path}:{line}",
+                mend="Close every quotation mark; write longer texts as JSON Lines or Parquet.",
+                most=csv.field_size_limit(),
+            ) from error
         raise BadInput(
             "This line is not CSV: {problem}.",
             where=f"{path}:{line}",
@@ -75,6 +82,7 @@ def _check_header(names: list[str], separator: str, place: str) -> None:
                 separator=repr(separator),
             )
     check_names(names, place)
+    check_size(1, len(names), place)
 
 
 def _frame(names: list[str], block: list[tuple[int, list[str]]], path: Path) -> "pl.DataFrame":

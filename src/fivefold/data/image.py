@@ -22,6 +22,7 @@ from fivefold.data.leak import Policy, settle
 from fivefold.data.parse import in_order
 from fivefold.data.raw import MOST_VALUES
 from fivefold.data.split import Examples, Split
+from fivefold.data.text_file import is_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,7 +70,7 @@ class Images:
             BadInput: They cannot be used; says which file or array and how to mend it.
         """
         path = folder / self.path
-        if path.is_dir():
+        if is_folder(path):
             found = read_folder(path, self.color, self.classes)
         else:
             found = Pictures(*read_arrays(path, self.classes))

@@ -37,14 +37,10 @@ def read_json_lines(path: Path) -> Raw:
 def _row(line: str, place: str) -> dict[str, str | None]:
     try:
         found = _DECODER.decode(line)
+        if "\\u" in line:  # it may name half a character, which is no text
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise BadInput(
-            "This line is not JSON: {problem}.",
-            where=place,
-            mend="Each line is one object, such as {example}.",
-            problem=str(error),
-            example='{"age": 61, "ill": "yes"}',
-        ) from error
+        raise _not_json(str(error), place) from error
     if not isinstance(found, dict):
         raise BadInput(
             "This line is not an object.",
@@ -52,7 +48,20 @@ def _row(line: str, place: str) -> dict[str, str | None]:
             mend="Each line is one object, such as {example}.",
             example='{"age": 61, "ill": "yes"}',
         )
-    return {str(k).strip(): _text(v, place, str(k)) for k, v in found.items()}
+    row = {k.strip(): _text(v, place, k) for k, v in found.items()}
+    if len(row) < len(found):
+        raise _not_json("a key stands twice but for spaces", place)
+    return row
+
+
+def _not_json(problem: str, place: str) -> BadInput:
+    return BadInput(
+        "This line is not JSON: {problem}.",
+        where=place,
+        mend="Each line is one object, such as {example}.",
+        problem=problem,
+        example='{"age": 61, "ill": "yes"}',
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def parse(raw: Raw, name: str, kind: Kind | None, missing: tuple[str, ...]) -> N
 def in_order(names: list[str]) -> tuple[str, ...]:
     """Return names of categories or classes in the order people expect: 2 before 10."""
     try:
-        return tuple(sorted(names, key=int))
+        return tuple(sorted(names, key=lambda name: (int(name), name)))  # "1" and "01" may meet
     except ValueError:
         return tuple(sorted(names))
 
@@ -76,7 +76,11 @@ def _as_words(series: "pl.Series", raw: Raw, missing: tuple[str, ...]) -> "pl.Se
     """Return values as stripped text, null where missing; whole floats without their point."""
     import polars as pl
 
-    if series.dtype.is_nested() or series.dtype.is_temporal() or series.dtype.is_(pl.Object()):
+    if (
+        series.dtype.is_nested()
+        or series.dtype.is_temporal()
+        or type(series.dtype) in (pl.Object, pl.Binary)
+    ):
         raise BadInput(
             "A column of the type {kind} cannot be an input.",
             where=raw.place(None, series.name),
@@ -85,7 +89,8 @@ def _as_words(series: "pl.Series", raw: Raw, missing: tuple[str, ...]) -> "pl.Se
         )
     if series.dtype.is_float():
         whole = series.cast(pl.Int64, strict=False)
-        is_whole = bool((whole.cast(series.dtype) == series).fill_null(True).all())
+        is_missing = series.is_null() | series.is_nan().fill_null(False)
+        is_whole = bool(((whole.cast(series.dtype) == series).fill_null(False) | is_missing).all())
         series = whole if is_whole else series.fill_nan(None)
     words = series.cast(pl.String).str.strip_chars()
     return pl.select(pl.when(~words.is_in(list(missing))).then(words)).to_series().alias(series.name)  # fmt: skip

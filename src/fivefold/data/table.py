@@ -21,7 +21,7 @@ from fivefold.data.leak import Policy, settle
 from fivefold.data.parse import MISSING, Numbers, Words, parse
 from fivefold.data.raw import Raw, frame_raw
 from fivefold.data.split import Examples, Split
-from fivefold.data.table_file import read_table
+from fivefold.data.table_file import check_separator, read_table
 from fivefold.data.target import Target, Wanted, read_target
 
 LARGEST_WHOLE_32 = 2**24  # beyond it a 32-bit float cannot tell two whole numbers apart
@@ -66,8 +66,7 @@ class Table:
     leaks: Policy = "drop"
 
     def __post_init__(self) -> None:
-        if len(self.separator) != 1 or self.separator in '"\r\n':
-            raise ValueError(f"separator = {self.separator!r} must be one character.")
+        check_separator(self.separator)
         if len(set(self.classes)) < len(self.classes) or len(self.classes) == 1:
             raise ValueError(f"classes = {list(self.classes)} must be two or more different names.")
 
@@ -233,15 +232,15 @@ def _stacked(columns: list[np.ndarray]) -> Tensor:
 
 
 def _collapsed(x: Tensor, parsed: Parsed) -> list[Text]:
-    """Return a note for each column of whole numbers, some of which are equal as 32-bit floats."""
+    """Return a note for each column that 32-bit floats cannot tell apart: whole numbers, or all of it."""
     notes: list[Text] = []
     for i, (name, found) in enumerate(parsed.items()):
-        if not (isinstance(found, Numbers) and found.is_whole):
+        if not isinstance(found, Numbers):
             continue
-        if np.abs(np.nan_to_num(found.values)).max() > LARGEST_WHOLE_32:
-            n = len(np.unique(found.values)) - len(np.unique(x[:, i].numpy()))
-            if n:
-                notes.append(_equal_note(n, name))
+        left = len(np.unique(x[:, i].numpy()))
+        large = found.is_whole and np.abs(np.nan_to_num(found.values)).max() > LARGEST_WHOLE_32
+        if (large or left == 1) and (n := len(np.unique(found.values)) - left):
+            notes.append(_equal_note(n, name))
     return notes
 
 

@@ -34,6 +34,16 @@ def read_table(path: Path, separator: str = ",") -> Raw:
             )
 
 
+def check_separator(separator: str) -> None:
+    """Refuse what cannot stand between the values of a CSV file.
+
+    Raises:
+        ValueError: As said.
+    """
+    if len(separator) != 1 or separator in '"\r\n':
+        raise ValueError(f"separator = {separator!r} must be one character.")
+
+
 def _read_parquet(path: Path) -> Raw:
     import polars as pl
 

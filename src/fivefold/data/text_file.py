@@ -40,14 +40,18 @@ def check_file(path: Path) -> None:
     Raises:
         BadInput: As said.
     """
-    if "\0" in str(path) or not path.exists():
+    if "\0" in str(path) or not _exists(path):
         raise BadInput(
             "There is no such file.",
             where=str(path).replace("\0", "\\0"),
             mend="Check the path; a relative path starts at the folder of the recipe.",
         )
-    if not path.is_file():
+    if path.is_dir():
         raise BadInput("This is a folder, not a file.", where=str(path), mend="Name a file in it.")
+    if not path.is_file():
+        raise BadInput(
+            "This is a device or a pipe, not a file.", where=str(path), mend="Copy it into a file."
+        )
     size = path.stat().st_size
     if size == 0:
         raise BadInput("This file is empty.", where=str(path), mend="Is it the right file?")
@@ -59,6 +63,18 @@ def check_file(path: Path) -> None:
             n=size,
             most=MOST_BYTES,
         )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name."""
+    return _exists(path) and path.is_dir()
 
 
 def read_text(path: Path) -> str:

@@ -18,7 +18,7 @@ from fivefold.data.leak import Policy, settle
 from fivefold.data.parse import MISSING
 from fivefold.data.raw import Raw
 from fivefold.data.split import Examples, Rows, Split
-from fivefold.data.table_file import read_table
+from fivefold.data.table_file import check_separator, read_table
 from fivefold.data.target import Target, Wanted, read_target
 
 MOST_CHARACTERS = 400_000_000
@@ -52,6 +52,11 @@ class Texts:
     separator: str = ","
     split: Split | None = None
     leaks: Policy = "drop"
+
+    def __post_init__(self) -> None:
+        check_separator(self.separator)
+        if self.text == self.target:
+            raise ValueError(f"text and target are both {self.text!r}.")
 
     def load(self, folder: Path, rng: Generator) -> Dataset:
         """Return the texts, split and described.

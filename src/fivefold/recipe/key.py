@@ -2,9 +2,10 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,24 @@ import torch
 
 from fivefold.core.fingerprint import of_json
 
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "dp-accounting",
+)  # numbers in evidence are theirs too
 
-def key_of(**parts: Any) -> str:
-    """Return the hash of `parts` together with the code, the versions and the threads that act on them."""
-    return of_json({"parts": parts, "setting": _setting(torch.get_num_threads())})
+
+def key_of(*, plugins: Sequence[str] = (), **parts: Any) -> str:
+    """Return the hash of `parts` together with the code, the versions and the threads that act on them.
+
+    Args:
+        plugins: Packages outside this one whose code acts as well.
+        parts: Everything else, as JSON-ready data.
+    """
+    outside = {name: code_hash(name) for name in plugins}
+    setting = _setting(torch.get_num_threads())
+    return of_json({"parts": parts, "setting": setting, "plugins": outside})
 
 
 def seed_of(seed: int, name: str) -> int:
@@ -25,10 +40,19 @@ def seed_of(seed: int, name: str) -> int:
 
 @cache
 def code_hash(package: str = "fivefold") -> str:
-    """Return a hash of every source file of a package."""
-    path = Path(str(import_module(package).__file__))
-    files = sorted(path.parent.rglob("*.py")) if path.stem == "__init__" else [path]
-    told = {f.relative_to(path.parent).as_posix(): _hash(f.read_bytes()) for f in files}
+    """Return a hash of every source file of a package or of a module; of nothing if there is no such package."""
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    folders = [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
+    told = {
+        f"{i}/{file.relative_to(folder).as_posix()}": _hash(file)
+        for i, folder in enumerate(folders)
+        for file in sorted(folder.rglob("*.py"))
+    }
+    if spec and spec.origin and not folders and Path(spec.origin).is_file():
+        told[Path(spec.origin).name] = _hash(Path(spec.origin))
     return of_json(told)
 
 
@@ -38,10 +62,18 @@ def _setting(threads: int) -> Mapping[str, Any]:
         "code": code_hash(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        **{name: _version(name) for name in LIBRARIES},
         "machine": platform.machine(),
         "threads": threads,
     }
 
 
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from torch import Generator
 
@@ -19,6 +21,7 @@ from fivefold.recipe.folder import Measured, StageFolder
 from fivefold.recipe.key import key_of, seed_of
 
 KEEP_SECONDS = 2.0  # a write that survives a power cut costs as much as a small probe
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Load = Callable[[], Model]
 
 
@@ -28,6 +31,7 @@ def measure(
     stages: Sequence[tuple[str, Load]],
     data: Dataset,
     seed: int,
+    acting: Mapping[str, Any] = NOTHING,
 ) -> tuple[Measured, ...]:
     """Return what every probe finds, asking only those whose answer is not known yet.
 
@@ -38,13 +42,15 @@ def measure(
         data: The examples.
         seed: Seed of the recipe; a probe draws the same at every stage, so that two stages differ only
             by the step between them.
+        acting: What else decides the answers, by name: the device and the plug-ins.
     """
     known = folder.measured()
     before = tuple(known.values())
     kind = data.task.kind
     asked = [p for p in asked if isinstance(p, Comparison) or kind in p.tasks]
+    keyed = [(p, _key(p, stages, data, seed, acting)) for p in asked]
     try:
-        found = tuple(_answers(folder, asked, stages, data, seed, known))
+        found = tuple(_answers(folder, keyed, stages, data, seed, known))
     except BaseException:
         folder.keep_measured(tuple(known.values()))
         raise
@@ -56,7 +62,7 @@ def measure(
 
 def _answers(
     folder: StageFolder,
-    asked: Sequence[Probe | Comparison],
+    asked: Sequence[tuple[Probe | Comparison, str]],
     stages: Sequence[tuple[str, Load]],
     data: Dataset,
     seed: int,
@@ -64,16 +70,31 @@ def _answers(
 ) -> Iterator[Measured]:
     """Yield the answer to each probe, adding to `known` what had to be asked."""
     written = time.monotonic()
-    for probe in progress.track(asked, "measuring"):
-        which = stages if isinstance(probe, Comparison) else stages[-1:]
-        models = [h for h, _ in which]
-        key = key_of(probe=encode(probe), models=models, data=data.fingerprint, seed=seed)
+    for probe, key in progress.track(asked, "measuring"):
         if key not in known:
-            known[key] = _ask(key, probe, [load() for _, load in which], data, seed)
+            models = [load() for _, load in _about(probe, stages)]
+            known[key] = _ask(key, probe, models, data, seed)
         if time.monotonic() - written > KEEP_SECONDS:
             folder.keep_measured(tuple(known.values()))
             written = time.monotonic()
         yield known[key]
+
+
+def _about(
+    probe: Probe | Comparison, stages: Sequence[tuple[str, Load]]
+) -> Sequence[tuple[str, Load]]:
+    return stages if isinstance(probe, Comparison) else stages[-1:]
+
+
+def _key(
+    probe: Probe | Comparison,
+    stages: Sequence[tuple[str, Load]],
+    data: Dataset,
+    seed: int,
+    acting: Mapping[str, Any],
+) -> str:
+    models = [model_hash for model_hash, _ in _about(probe, stages)]
+    return key_of(probe=encode(probe), models=models, data=data.fingerprint, seed=seed, **acting)
 
 
 def total(found: Sequence[Measured]) -> Cost:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from fivefold.core.codec import decode, encode
 from fivefold.core.errors import BadRecipe
@@ -13,9 +13,12 @@ from fivefold.core.source import Source
 from fivefold.core.step import Step
 from fivefold.recipe.presets import PRESETS, Preset
 from fivefold.recipe.stage import START
-from fivefold.recipe.tomlfile import TomlFile, read_toml
+from fivefold.recipe.tomlfile import TomlFile, check_plain, read_toml
 
 T = TypeVar("T")
+DEVICES = frozenset(  # no file can be called so on Windows
+    ("CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10)))
+)
 KEYS = ("name", "seed", "plugins", "preset", "data", "model", "steps", "probes", "comparisons", "policy")  # fmt: skip
 
 
@@ -99,6 +102,7 @@ def recipe_from(
     Raises:
         BadRecipe: As `read_recipe`, without the line.
     """
+    check_plain(table)
     for key in table:
         if key not in KEYS:
             raise BadRecipe(
@@ -147,7 +151,7 @@ def _steps(tables: list[dict[str, Any]], plugins: tuple[str, ...]) -> tuple[Plan
                 "No stage before this one is called {after}.",
                 where=f"{where}.after",
                 mend="It may start from: {known}.",
-                after=str(after),
+                after=str(after)[:80],
                 known=", ".join(known),
             )
         steps.append(Planned(name=name, after=after, step=step))
@@ -202,24 +206,25 @@ def _list_of(table: Mapping[str, Any], key: str, kind: type[T]) -> list[T]:
 
 def _preset_of(table: Mapping[str, Any]) -> Preset:
     value = table.get("preset", "quick")
-    if value not in PRESETS:
+    if not isinstance(value, str) or value not in PRESETS:
         raise BadRecipe(
             "There is no preset {value}.",
             where="preset",
             mend="It may be: {known}.",
-            value=str(value),
+            value=str(value)[:80],
             known=", ".join(PRESETS),
         )
-    return value
+    return cast(Preset, value)
 
 
 def _name_of(value: Any, where: str) -> str:
     text = value if isinstance(value, str) else ""
-    if not text or len(text) > 60 or not all(c.isalnum() or c in "-_" for c in text):
+    is_plain = 0 < len(text) <= 60 and all(c.isalnum() or c in "-_" for c in text)
+    if not is_plain or text.startswith("-") or text.upper() in DEVICES:
         raise BadRecipe(
             "{value} cannot be a name.",
             where=where,
-            mend="Use 1 to 60 letters, digits, - and _.",
+            mend="Use 1 to 60 letters, digits, - and _, beginning with no -; CON, NUL and the like are taken.",
             value=repr(value)[:80],
         )
     return text

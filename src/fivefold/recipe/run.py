@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from torch import Generator
 
-from fivefold.core.atomic import naming
+from fivefold.core.atomic import naming, sweep
 from fivefold.core.data import Dataset
 from fivefold.core.errors import FivefoldError, LimitReached
 from fivefold.recipe.environment import environment
@@ -47,7 +47,7 @@ def carry_out(
     workdir.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(workdir / recipe.name)
     with alone(workdir / f".{recipe.name}.lock"):
-        _sweep(folder.path)
+        sweep(folder.path.rglob(".*.part"))
         data = _loaded(recipe, folder)
         folder.start(recipe.table())
         walk = Walk(recipe=recipe, data=data, folder=folder, force=force, device=device)
@@ -107,13 +107,6 @@ def _loaded(recipe: Recipe, folder: RunFolder) -> Dataset:
     except FivefoldError as error:
         log(folder, str(error))
         raise
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a process that was killed in the middle of a write has left; call it under the lock."""
-    for part in folder.rglob(".*.part"):
-        if part.is_file():
-            part.unlink(missing_ok=True)
 
 
 def log(folder: RunFolder, line: str) -> None:

@@ -2,12 +2,16 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fivefold.core.errors import BadRecipe
 
 MOST_BYTES = 1_000_000
+DEEPEST = 64  # tables within tables; no recipe has ten
+LARGEST = 2**63  # TOML promises no more
+ENDLESS = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){{{DEEPEST}}}")
 
 
 class TomlFile(NamedTuple):
@@ -27,11 +31,45 @@ def read_toml(path: Path) -> TomlFile:
     """Return what a TOML file says.
 
     Raises:
-        BadRecipe: It is not there, not text in UTF-8, too large, or not TOML; says which line.
+        BadRecipe: It is not there, not text in UTF-8, too large, nested without end, or not TOML; says
+            which line.
     """
     text = _text_of(path)
+    if found := ENDLESS.search(text):
+        raise _too_deep(f"{path}:{text[: found.start()].count(chr(10)) + 1}")
+    file = TomlFile(path, text, _parsed(path, text))
     try:
-        return TomlFile(path, text, tomllib.loads(text))
+        check_plain(file.table)
+    except BadRecipe as error:
+        raise error.at(file.place(error.where)) from error
+    return file
+
+
+def check_plain(value: Any, where: str = "", depth: int = 0) -> None:
+    """Refuse what no recipe needs and what other programs would choke on.
+
+    Raises:
+        BadRecipe: A number has more than 64 bits, or tables and lists are nested without end.
+    """
+    if depth > DEEPEST:
+        raise _too_deep(where)
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            check_plain(inner, f"{where}.{key}" if where else str(key), depth + 1)
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            check_plain(inner, f"{where}[{i}]", depth + 1)
+    elif isinstance(value, int) and not -LARGEST <= value < LARGEST:
+        raise BadRecipe(
+            "{value} is too large.", where=where, mend="Change the value.", value=hex(value)[:20]
+        )
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise _too_deep(str(path)) from error
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         where = f"{path}:{place[1]}:{place[2]}" if place else f"{path}"
@@ -41,6 +79,21 @@ def read_toml(path: Path) -> TomlFile:
             mend="Mend that line; strings need quotes, tables stand in [brackets].",
             problem=re.sub(r" \(at .*\)", "", str(error)),
         ) from error
+    except ValueError as error:  # Python reads no number of more than 4300 digits
+        raise BadRecipe(
+            "A number in this file has too many digits.",
+            where=str(path),
+            mend="Change the value.",
+        ) from error
+
+
+def _too_deep(where: str) -> BadRecipe:
+    return BadRecipe(
+        "Tables and lists are nested more than {most} deep.",
+        where=where,
+        mend="Write it flatter.",
+        most=DEEPEST,
+    )
 
 
 def _text_of(path: Path) -> str:

@@ -77,16 +77,23 @@ class Walk:
 
     def _start(self) -> Node:
         architecture, seed = self.recipe.model, seed_of(self.recipe.seed, START)
-        key = key_of(model=encode(architecture), data=self.data.fingerprint, seed=seed)
+        key = self._key(seed, model=encode(architecture))
 
         def make(rng: Generator) -> Model:
             return self._placed(fresh(architecture, self.data, rng))
 
         return self._node(0, Todo(START, "", {}, key, seed, make))
 
+    def _key(self, seed: int, **parts: Any) -> str:
+        return key_of(**parts, data=self.data.fingerprint, seed=seed, **self._acting())
+
+    def _acting(self) -> dict[str, Any]:
+        """What decides every result of this walk."""
+        return {"device": self._device(), "plugins": self.recipe.plugins}
+
     def _step(self, index: int, name: str, step: Step, parent: Node) -> Node:
         seed, table = seed_of(self.recipe.seed, name), encode(step)
-        key = key_of(step=table, parent=parent.model_hash, data=self.data.fingerprint, seed=seed)
+        key = self._key(seed, step=table, parent=parent.model_hash)
 
         def make(rng: Generator) -> Model:
             return apply(step, name, parent.load(), self.data.splits.seen, rng)
@@ -116,6 +123,7 @@ class Walk:
             pair,
             self.data,
             self.recipe.seed,
+            self._acting(),
         )
         stage = replace(
             node.stage,
@@ -125,14 +133,14 @@ class Walk:
         )
         return node._replace(stage=stage)
 
+    def _device(self) -> str:
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        return self.device
+
     def _placed(self, model: Model) -> Model:
-        wanted = (
-            ("cuda" if torch.cuda.is_available() else "cpu")
-            if self.device == "auto"
-            else self.device
-        )
         if isinstance(model, HasNet):
-            model.net.to(wanted)
+            model.net.to(self._device())
         return model
 
 

@@ -18,7 +18,7 @@ from fivefold.recipe.audit.asking import Asking
 from fivefold.recipe.audit.baseline import baseline, check_shared
 from fivefold.recipe.audit.chosen import Asked, Known, axes_of, chosen
 from fivefold.recipe.audit.given import Given
-from fivefold.recipe.audit.said import of_members, whole_numbers
+from fivefold.recipe.audit.said import distance, of_members, whole_numbers
 from fivefold.recipe.audit.subject import Subject
 from fivefold.recipe.audit.watch import Spent, Watch, watched
 from fivefold.recipe.environment import environment
@@ -148,7 +148,7 @@ def _opened(model: str | Subject | Model, data: Given | Dataset, plan: Plan) -> 
     opened = own if own is not None else _open(subject, found)
     is_named = isinstance(data, Given) and data.train is not None
     members = plan.members or is_named or _remembers(opened, found)
-    notes = (of_members(found, members), *whole_numbers(found.schema))
+    notes = (of_members(found, members), *whole_numbers(found.schema), *distance(opened))
     found = found._replace(notes=(*found.notes, *notes))
     size, label = 0, type(subject).__name__
     if isinstance(subject, Subject):

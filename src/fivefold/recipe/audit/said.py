@@ -30,20 +30,23 @@ def kind_of(model: object) -> str:
 
 
 def told_of(finding: Finding, model: object) -> Finding:
-    """Return a finding in which a black box is called what it is, and a distant one is said to be distant."""
+    """Return a finding in which a black box is called what it is."""
     if not isinstance(model, BlackBox):
         return finding
     if isinstance(finding, Missing):
         return replace(finding, reason=_called(finding.reason, kind_of(model.inner)))
-    is_far = isinstance(model.inner, EndpointModel | JsonEndpoint)
-    if is_far and finding.unit == "seconds" and not finding.note:
-        return replace(finding, note=text("Includes the way to the server and back."))
     return finding
 
 
 def _called(reason: Text, name: str) -> Text:
     own = BlackBox.__name__
     return Text(reason.template, {k: name if v == own else v for k, v in reason.facts.items()})
+
+
+def distance(model: object) -> tuple[Text, ...]:
+    """Return a note if the model is asked over a network."""
+    is_far = isinstance(model, EndpointModel | JsonEndpoint)
+    return (text("Times include the way to the server and back."),) if is_far else ()
 
 
 def whole_numbers(schema: Schema) -> tuple[Text, ...]:
