@@ -1,4 +1,10 @@
-"""The bare model behind the same HTTP stack: uvicorn, uvloop, httptools, fast JSON, a worker thread; no guards."""
+"""The bare model behind the same HTTP stack, in the plainest way: no guards, no batching, no records.
+
+An ASGI application under uvicorn with uvloop and httptools, as Fivefold's server is. Each request: read the
+body, `pydantic_core.from_json`, `torch.tensor`, `net(x)` under inference mode, softmax, `pydantic_core.to_json`.
+The model is called where the second argument says: in the event loop ("inline"), or in one worker thread
+("thread").
+"""
 
 import asyncio
 import sys
@@ -11,7 +17,8 @@ from pydantic_core import from_json, to_json
 from server_model import answer, load
 
 torch.set_num_threads(1)
-net = load(Path(sys.argv[1]))
+folder, port, place = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+net = load(folder)
 pool = ThreadPoolExecutor(1)
 
 
@@ -23,17 +30,17 @@ async def app(scope, receive, send):
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    if scope["method"] == "GET":
-        told = b"{}"
+    asked = from_json(body)
+    if place == "inline":
+        told = to_json(answer(net, asked))
     else:
-        loop = asyncio.get_running_loop()
-        told = to_json(await loop.run_in_executor(pool, answer, net, from_json(body)))
+        told = to_json(await asyncio.get_running_loop().run_in_executor(pool, answer, net, asked))
     head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told))]
     await send({"type": "http.response.start", "status": 200, "headers": head})
     await send({"type": "http.response.body", "body": told})
 
 
 uvicorn.run(
-    app, port=int(sys.argv[2]), http="httptools", loop="uvloop", access_log=False,
+    app, port=port, http="httptools", loop="uvloop", access_log=False,
     log_level="error", lifespan="off", server_header=False, date_header=False,
 )  # fmt: skip

@@ -22,4 +22,4 @@ try:
 except ImportError:
     print("no audit log yet", file=sys.stderr)
 app, _ = app_of(Served(model=model, settings=settings, detector=found[1] if found else None), sinks)
-serve(app, opened("127.0.0.1", port), settings)
+serve(app, opened("127.0.0.1", port))

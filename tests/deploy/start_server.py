@@ -28,7 +28,7 @@ def main(options: dict[str, Any]) -> None:
     door = opened("127.0.0.1", 0)
     sys.stdout.write(f"{door.getsockname()[1]}\n")
     sys.stdout.flush()
-    serve(app, door, settings)
+    serve(app, door)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from torch import Generator
 
 from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
-from fivefold.core.data import Seen
+from fivefold.core.data import Splits
 from fivefold.core.errors import BadInput, FivefoldError
-from fivefold.deploy import Bundle, guard_papers, verify_bundle, write_bundle
+from fivefold.deploy import Bundle, guard_findings, guard_papers, verify_bundle, write_bundle
 from fivefold.deploy.watch import REFERENCE, reference_paper
 from fivefold.models import TorchModel, load_model
 from fivefold.recipe import Run, read_run, recipe_from
@@ -53,27 +53,29 @@ def pack(
 
 def _papers(run: Run, stage: str, model: TorchModel, voice: Voice) -> dict[str, str | bytes]:
     """Return what a server needs besides the model: a detector, and what ordinary inputs look like."""
-    seen = _seen(run)
-    if seen is None:
+    splits = _splits(run)
+    if splits is None:
         voice.say(
             "The data of the run are not at hand: no detector and no reference in the bundle."
         )
         return {REFERENCE: reference_paper(model, None)}
-    detector = guard_papers(model, seen, run.stage(stage).findings)
+    rng = Generator().manual_seed(seed_of(recipe_from(run.recipe).seed, f"guard of {stage}"))
+    seen, found = splits.seen, guard_findings(model, splits, rng=rng)
+    detector = guard_papers(model, seen, found)
     if not detector:
         voice.say("This model can have no detector: it shows no features, or claims privacy.")
     return {REFERENCE: reference_paper(model, seen), **detector}
 
 
-def _seen(run: Run) -> Seen | None:
-    """Return the training data of a run, if they can be had again and are the same."""
+def _splits(run: Run) -> Splits | None:
+    """Return the data of a run, if they can be had again and are the same."""
     recipe = recipe_from(run.recipe)
     rng = Generator().manual_seed(seed_of(recipe.seed, "data"))
     try:
         data = recipe.data.load(run.folder, rng)
     except FivefoldError:
         return None
-    return data.splits.seen if data.fingerprint == run.data.fingerprint else None
+    return data.splits if data.fingerprint == run.data.fingerprint else None
 
 
 def verify(folder: Path, key: Path | None, voice: Voice) -> None:

@@ -15,7 +15,7 @@ from serving import INFER, Server, question, read_all, running, status_of
 from fivefold.deploy.server import make_key
 
 MOST = 100_000
-HEAD = b"POST " + INFER.encode() + b" HTTP/1.1\r\nHost: a\r\n"
+HEAD = b"POST " + INFER.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
 GOOD = json.dumps(question()).encode()
 MEGABYTE = 2**20
 
@@ -176,7 +176,9 @@ def test_a_slow_body(server: Server) -> None:
     ],
 )
 def test_there_is_nothing_to_climb_out_of(server: Server, path: str) -> None:
-    found = server.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    found = server.raw(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
     assert status_of(found) in (400, 404)
     assert b"root:" not in found
 

@@ -14,7 +14,7 @@ from hypothesis import settings as chances
 from toy_served import toy_model
 
 from fivefold.deploy.server import Served, Settings, app_of, opened
-from fivefold.deploy.server.listen import protocol_of
+from fivefold.deploy.server.protocol import protocol_of
 
 schemathesis = pytest.importorskip("schemathesis")
 # A JSON schema cannot say that the data must fill the shape, so not all that fits it is a good request.
@@ -29,9 +29,7 @@ def url() -> Iterator[str]:
     settings = Settings(name="toy", connections=5000)
     app, _ = app_of(Served(model=toy_model(), settings=settings))
     door = opened("127.0.0.1", 0)
-    config = uvicorn.Config(
-        app, http=protocol_of(settings), ws="none", lifespan="on", log_level="error"
-    )
+    config = uvicorn.Config(app, http=protocol_of(app), ws="none", lifespan="on", log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([door])), daemon=True)
     thread.start()

@@ -15,6 +15,7 @@ from toy_run import toy_run
 from fivefold.core.data import Dataset
 from fivefold.core.errors import BadInput
 from fivefold.deploy import guard_papers, write_bundle
+from fivefold.deploy.ledger import verify_ledger
 from fivefold.deploy.server import check_address
 from fivefold.models import TorchModel
 
@@ -57,7 +58,7 @@ def served(bundle: Path, tmp_path: Path) -> Iterator[Server]:
         process.communicate(timeout=10)
 
 
-def test_serves_explains_and_ends_well(served: Server) -> None:
+def test_serves_explains_records_and_ends_well(served: Server, tmp_path: Path) -> None:
     one = {"name": "input", "datatype": "FP32", "shape": [1, 6], "data": [0.1] * 6}
     answer = served.ask("/v2/models/toy/infer", {"inputs": [one]})
     assert answer.status == 200
@@ -69,8 +70,11 @@ def test_serves_explains_and_ends_well(served: Server) -> None:
     far = one | {"data": [4.0, -4.0] * 3}
     refused = served.ask("/v2/models/toy/infer", {"inputs": [far]})
     assert (refused.status, refused.told["reason"]) == (403, "detector")
+    assert why["background"].startswith("the centre of each column")
     served.process.terminate()
     assert served.process.wait(20) == 0
+    report = verify_ledger(tmp_path / "state" / "audit.sqlite")
+    assert report.rows == 3
 
 
 def test_nobody_listens_to_the_world_without_keys(bundle: Path) -> None:

@@ -12,8 +12,9 @@ from fivefold.cli.voice import Voice
 
 
 class DetectorMode(StrEnum):
-    """What the detector may do."""
+    """What the detector may do; "auto" refuses where few ordinary examples raise the alarm, else flags."""
 
+    AUTO = "auto"
     REFUSE = "refuse"
     FLAG = "flag"
     OFF = "off"
@@ -41,9 +42,20 @@ def serve(  # noqa: PLR0913  every option of a server
     ] = 0.0,
     burst: Annotated[int, typer.Option(min=1, help="Requests at once and client.")] = 100,
     detector: Annotated[
-        DetectorMode, typer.Option(help="What to do with examples unlike the training data.")
-    ] = DetectorMode.REFUSE,
+        DetectorMode,
+        typer.Option(
+            help="Examples unlike the training data: auto refuses them if it is wrong about 2 % at most, and flags otherwise."
+        ),
+    ] = DetectorMode.AUTO,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name by which callers may know this server."),
+    ] = None,
     state: Annotated[Path | None, typer.Option(help="Folder for what the server writes.")] = None,
+    audit_log: Annotated[
+        Path | None,
+        typer.Option(help="File of the audit log; in the state folder if not given."),
+    ] = None,
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
@@ -54,6 +66,9 @@ def serve(  # noqa: PLR0913  every option of a server
     if make_key:
         new_key(token_file, make_key, voice)
         return
-    where = Where(host=host, port=port, token_file=token_file, state=state, key=key)
+    where = Where(
+        host=host, port=port, token_file=token_file, state=state, key=key,
+        names=tuple(allow_host or ()), audit_log=audit_log,
+    )  # fmt: skip
     settings = settings_of(bundle, name, (rate, burst), detector.value)
     serve(bundle, where, settings, voice)

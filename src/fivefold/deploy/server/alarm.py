@@ -1,7 +1,7 @@
 """The detector's word on what the model has just seen."""
 
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.call import Call
 from fivefold.deploy.server.refused import Refused
 
 
@@ -19,12 +19,12 @@ class Alarm:
         self.threshold = threshold
         self.refuses = refuses
 
-    async def __call__(self, call: Call, inner: Inner) -> None:
-        """Ask the model, then refuse with 403 or flag."""
-        await inner(call)
+    def __call__(self, call: Call) -> None:
+        """Refuse with 403, or flag."""
         if call.answer is None or call.answer.scores is None:
             return
-        rows = [i for i, s in enumerate(call.answer.scores.tolist()) if not s <= self.threshold]
+        threshold = self.threshold
+        rows = [i for i, s in enumerate(call.answer.scores.tolist()) if not s <= threshold]
         if rows and self.refuses:
             shown = ", ".join(map(str, rows[:5]))
             raise Refused(

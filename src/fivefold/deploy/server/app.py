@@ -1,156 +1,72 @@
-"""The application: which path asks for what, and the guards around it."""
+"""The application: what is to be seen beside the model, and its beginning and end.
 
-import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+Questions to the model do not come here; see `Exchange`.
+"""
 
-import torch
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fivefold.core.text import text
-from fivefold.deploy.event import Event, Refusal, Sink
-from fivefold.deploy.server.body import Gone
-from fivefold.deploy.server.call import Call, Inner, Receive, Scope, Send, headers_of, language_of
+from fivefold.deploy.server.call import Receive, Scope, Send, Verb, headers_of, language_of
+from fivefold.deploy.server.desk import Desk
 from fivefold.deploy.server.paths import Paths
 from fivefold.deploy.server.refused import Refused
-from fivefold.deploy.server.reply import json_bytes, refusal_body, refusal_headers, send
-from fivefold.deploy.server.tell import Telling
+from fivefold.deploy.server.reply import refusal_body, refusal_headers, send
 
 if TYPE_CHECKING:
     from starlette.routing import Router
 
-log = logging.getLogger(__name__)
 Check: TypeAlias = Callable[[Scope], str]
-Life: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class App:
-    """An ASGI application that serves one model.
+    """An ASGI application beside one model.
 
     Args:
         paths: What is where.
-        verbs: The guarded ways to the model.
-        telling: How answers are worded.
-        sinks: Who is told of every request; they must return at once.
+        desk: What questions to the model need.
         check: Names the client of any other path, or refuses.
         pages: Further routes.
         start: Called in the event loop before the first request.
         stop: Called after the last.
     """
 
-    def __init__(  # noqa: PLR0913  the parts of a server; `served` puts them together
+    def __init__(
         self,
         *,
         paths: Paths,
-        verbs: dict[str, Inner],
-        telling: Telling,
-        sinks: Sequence[Sink],
+        desk: Desk,
         check: Check,
         pages: "Router | None",
         start: Callable[[], None],
         stop: Callable[[], None],
     ) -> None:
         self.paths = paths
-        self.verbs = verbs
-        self.telling = telling
-        self.sinks = tuple(sinks)
+        self.desk = desk
         self.check = check
         self.pages = pages
         self.start = start
         self.stop = stop
         self.is_ready = False
         self.on_drain: Callable[[], None] = lambda: None
-        self._number = count(1)
 
     def drain(self) -> None:
         """Say from now on that no more requests are wanted."""
         self.is_ready = False
         self.on_drain()
 
+    def verb_of(self, scope: Scope) -> Verb | None:
+        """Return what a request asks the model for; None if it does not ask the model."""
+        return self.paths.verbs.get(scope["path"]) if scope["method"] == "POST" else None
+
     async def __call__(self, scope: Scope, receive: Receive, to: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await self._live(receive, to)
         elif scope["type"] == "http":
-            verb = self.paths.verbs.get(scope["path"])
-            if verb is not None and scope["method"] == "POST":
-                await self._ask(scope, receive, to, verb)
-            else:
-                await self._other(scope, receive, to)
+            await self._see(scope, receive, to)
 
-    async def _ask(
-        self, scope: Scope, receive: Receive, to: Send, verb: Literal["infer", "explain"]
-    ) -> None:
-        call = Call(scope, receive, headers_of(scope), verb, time.perf_counter())
-        try:
-            await self.verbs[verb](call)
-        except Gone:
-            return
-        except Refused as refused:
-            await self._refuse(call, to, refused)
-        except Exception:  # the caller learns nothing of our insides
-            log.exception("a request failed")
-            await self._refuse(call, to, Refused(500, "fault", text("The model failed.")))
-        else:
-            await self._answer(call, to)
-
-    async def _answer(self, call: Call, to: Send) -> None:
-        call.request = call.request or f"{next(self._number):x}"
-        if call.told is not None:
-            frame = {"model_name": self.telling.name, "model_version": self.telling.version}
-            await self._send(call, to, json_bytes(frame | {"id": call.request, **call.told}))
-        else:
-            said = self.telling.tell(call)
-            headers, kind = _binary(said.header)
-            await self._send(call, to, said.body, headers, kind)
-        self._emit(call, 200, "")
-
-    async def _send(
-        self,
-        call: Call,
-        to: Send,
-        body: bytes,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        kind: bytes = b"application/json",
-    ) -> None:
-        await send(to, 200, body, headers, kind=kind, close=not self.is_ready)
-
-    async def _refuse(self, call: Call, to: Send, refused: Refused) -> None:
-        call.request = call.request or f"{next(self._number):x}"
-        body = refusal_body(refused, call.language)
-        close = (
-            not call.is_read or not self.is_ready
-        )  # what was not read must not be taken for more
-        await send(to, refused.status, body, refusal_headers(refused), close=close)
-        self._emit(call, refused.status, refused.refusal)
-
-    def _emit(self, call: Call, status: int, refusal: Refusal) -> None:
-        if not self.sinks:
-            return
-        answer = call.answer
-        has_scores = answer is not None and answer.scores is not None
-        event = Event(
-            time=time.time(),
-            request=call.request,
-            client=call.client,
-            verb=call.verb,
-            status=status,
-            refusal=refusal,
-            seconds=time.perf_counter() - call.started,
-            rows=0 if call.x is None else len(call.x),
-            x=call.x,
-            outputs=None if answer is None else torch.from_numpy(answer.outputs),
-            scores=torch.from_numpy(answer.scores) if has_scores else None,  # type: ignore[union-attr]
-            digest=call.digest,
-        )
-        for sink in self.sinks:
-            try:
-                sink(event)
-            except Exception:  # one that fails must not fail the request
-                log.exception("a sink failed")
-
-    async def _other(self, scope: Scope, receive: Receive, to: Send) -> None:
+    async def _see(self, scope: Scope, receive: Receive, to: Send) -> None:
         language = language_of(headers_of(scope))
         try:
             page = self.paths.open.get(scope["path"])
@@ -189,12 +105,6 @@ class App:
                 self.stop()
                 await to({"type": "lifespan.shutdown.complete"})
                 return
-
-
-def _binary(header: int | None) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    if header is None:
-        return [], b"application/json"
-    return [(b"inference-header-content-length", b"%d" % header)], b"application/octet-stream"
 
 
 def _nothing_here() -> Refused:

@@ -1,17 +1,29 @@
 """What stands for "not known" when a served model explains itself: the bundle holds no row of the data."""
 
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from fivefold.core.schema import Column, Schema
+from fivefold.core.text import Text, text
 
 
-def background_of(schema: Schema) -> Float[Tensor, "row ..."]:
-    """Return the centre of each column, or a black picture."""
+class Background(NamedTuple):
+    """Rows that stand for "not known", and what they are."""
+
+    rows: Tensor
+    about: Text
+
+
+def background_of(schema: Schema) -> Background:
+    """Return the centre of each column, a black picture, or an empty text."""
+    if schema.is_text:
+        return Background(torch.zeros((1, *schema.shape)), text("an empty text"))
     if not schema.is_table:
-        return torch.zeros((1, *schema.shape))
-    return torch.tensor([[_middle(column) for column in schema.columns]])
+        return Background(torch.zeros((1, *schema.shape)), text("a black picture"))
+    rows = torch.tensor([[_middle(column) for column in schema.columns]])
+    return Background(rows, text("the centre of each column, the first of its categories"))
 
 
 def _middle(column: Column) -> float:

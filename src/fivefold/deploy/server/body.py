@@ -1,19 +1,14 @@
-"""Reading a body: counted by the bytes that come, whatever Content-Length says."""
+"""The body: refused by its announced length, counted by the bytes that come, and named by its hash."""
 
 import hashlib
-import time
 
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.call import Call
 from fivefold.deploy.server.refused import Refused
 
 
-class Gone(Exception):
-    """The caller hung up."""
-
-
-class Body:
-    """Reads the body into memory, no further than the limit.
+class Announced:
+    """Refuses by the head alone: compressed bodies (415) and too long ones (413).
 
     Args:
         most: Bytes.
@@ -22,26 +17,25 @@ class Body:
     def __init__(self, most: int) -> None:
         self.most = most
 
-    async def __call__(self, call: Call, inner: Inner) -> None:
-        """Read, or refuse with 413 (too much) or 415 (compressed)."""
+    def __call__(self, call: Call) -> None:
+        """Go on, or refuse."""
         if call.headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refused(415, "malformed", text("Compressed bodies are not read."))
-        call.body = await self._read(call)
-        call.digest = hashlib.sha256(call.body).hexdigest()
-        call.is_read, call.read_at = True, time.perf_counter()
-        await inner(call)
+        length = call.headers.get(b"content-length", b"")
+        if length.isdigit():
+            check_size(int(length), self.most)
 
-    async def _read(self, call: Call) -> bytes:
-        parts: list[bytes] = []
-        n, is_more = 0, True
-        while is_more:
-            message = await call.receive()
-            if message["type"] != "http.request":
-                raise Gone
-            part = message.get("body", b"")
-            n += len(part)
-            if n > self.most:
-                raise Refused(413, "size", text("A body may have {most} bytes.", most=self.most))
-            parts.append(part)
-            is_more = message.get("more_body", False)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+def check_size(n: int, most: int) -> None:
+    """Refuse a body of `n` bytes, or more, with 413.
+
+    Raises:
+        Refused: It is too long.
+    """
+    if n > most:
+        raise Refused(413, "size", text("A body may have {most} bytes.", most=most))
+
+
+def named(call: Call) -> None:
+    """Name the body by its SHA-256, so that a caller can prove what was asked."""
+    call.digest = hashlib.sha256(call.body).hexdigest()

@@ -12,6 +12,7 @@ from fivefold.core.text import Language
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Verb: TypeAlias = Literal["infer", "explain"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -24,7 +25,7 @@ class Answer:
     """
 
     outputs: np.ndarray[Any, np.dtype[np.float32]]
-    scores: np.ndarray[Any, np.dtype[np.float64]] | None = None
+    scores: np.ndarray[Any, np.dtype[np.floating[Any]]] | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -33,7 +34,6 @@ class Call:
 
     Attributes:
         scope: What the HTTP server knows of it.
-        receive: Where its body comes from.
         headers: Its headers by lower-case name; of a repeated one the last.
         verb: What is asked for.
         started: When it came, `time.perf_counter()`.
@@ -41,7 +41,7 @@ class Call:
         body: What was sent.
         digest: SHA-256 of the body, in hexadecimal.
         is_read: Whether the body was read to its end.
-        read_at: When it was, `time.perf_counter()`.
+        is_gone: Whether nobody waits for the answer any more.
         asked: The JSON part of the body.
         request: Its id.
         x: The examples.
@@ -52,15 +52,14 @@ class Call:
     """
 
     scope: Scope
-    receive: Receive
     headers: Mapping[bytes, bytes]
-    verb: Literal["infer", "explain"]
+    verb: Verb
     started: float
     client: str = ""
     body: bytes = b""
     digest: str = ""
     is_read: bool = False
-    read_at: float = 0.0
+    is_gone: bool = False
     asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
     request: str = ""
     x: Tensor | None = None
@@ -75,15 +74,29 @@ class Call:
         return language_of(self.headers)
 
 
-Inner: TypeAlias = Callable[[Call], Awaitable[None]]
-Guard: TypeAlias = Callable[[Call, Inner], Awaitable[None]]
+Guard: TypeAlias = Callable[[Call], None]
+Done: TypeAlias = Callable[[Exception | None], None]
+Core: TypeAlias = Callable[[Call, Done], None]
 
 
-def onion(guards: Sequence[Guard], core: Inner) -> Inner:
-    """Return `core` inside all `guards`, the first outermost."""
-    for guard in reversed(guards):
-        core = _around(guard, core)
-    return core
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Way:
+    """The layers around the model, from outside to inside and back.
+
+    A guard lets a call pass by returning, or raises `Refused`. None of them waits, so none of them needs a
+    coroutine of its own.
+
+    Attributes:
+        head: Guards that look at the head alone, before the body is read.
+        body: Guards that look at what was asked.
+        core: Asks the model; says when it has answered, or why it could not, in the event loop.
+        answer: Guards that look at the answer.
+    """
+
+    head: tuple[Guard, ...]
+    body: tuple[Guard, ...]
+    core: Core
+    answer: tuple[Guard, ...] = ()
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -98,7 +111,3 @@ def language_of(headers: Mapping[bytes, bytes]) -> Language:
         if tag in (b"zh", b"en"):
             return "zh" if tag == b"zh" else "en"
     return "en"
-
-
-def _around(guard: Guard, inner: Inner) -> Inner:
-    return lambda call: guard(call, inner)  # no coroutine of its own: there are eight layers

@@ -12,7 +12,7 @@ from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadInput
 from fivefold.core.jsonfile import to_json
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner, Scope
+from fivefold.deploy.server.call import Call, Scope
 from fivefold.deploy.server.rate import Rate, address_of
 from fivefold.deploy.server.refused import Refused
 
@@ -75,10 +75,9 @@ class Token:
         self.keys = keys
         self.wrong = Rate(WRONG_PER_SECOND, WRONG_AT_ONCE)
 
-    async def __call__(self, call: Call, inner: Inner) -> None:
+    def __call__(self, call: Call) -> None:
         """Name the client, or refuse."""
         call.client = self.client(call.scope, call.headers)
-        await inner(call)
 
     def client(
         self, scope: Scope, headers: Mapping[bytes, bytes], *, for_browsers: bool = False

@@ -1,19 +1,20 @@
 """The HTTP server: uvicorn with a limit on heads, slow callers and connections, and an end without loss."""
 
 import asyncio
+import gc
 import signal
 import socket
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 from fivefold.core.errors import BadInput, MissingExtra
 from fivefold.deploy.server.app import App
-from fivefold.deploy.server.patience import Patience
-from fivefold.deploy.server.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LAME = 0.5  # seconds in which a stopping server says so on every answer before it closes the door
+SWITCH = 0.0005  # seconds that a thread beside the event loop may keep it waiting
 GRACE = 30  # seconds for what was accepted
 
 
@@ -55,7 +56,7 @@ def opened(host: str, port: int) -> socket.socket:
     return door
 
 
-def serve(app: App, door: socket.socket, settings: Settings) -> None:
+def serve(app: App, door: socket.socket) -> None:
     """Answer until SIGTERM or SIGINT; then finish what was accepted.
 
     Raises:
@@ -69,14 +70,18 @@ def serve(app: App, door: socket.socket, settings: Settings) -> None:
             "Serving needs {package}.", mend='pip install "fivefold[serve]"', package="uvicorn"
         ) from error
 
-    server = _server(uvicorn, app, settings)
+    gc.freeze()  # what is there now stays: no search through the model for garbage
+    sys.setswitchinterval(SWITCH)
+    server = _server(uvicorn, app)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve([door]))
 
 
-def _server(uvicorn: Any, app: App, settings: Settings) -> Any:
+def _server(uvicorn: Any, app: App) -> Any:
+    from fivefold.deploy.server.protocol import protocol_of
+
     config = uvicorn.Config(
-        app, http=protocol_of(settings), ws="none", lifespan="on", log_level="warning",
+        app, http=protocol_of(app), ws="none", lifespan="on", log_level="warning",
         access_log=False, server_header=False, date_header=False, proxy_headers=False,
         timeout_keep_alive=30, timeout_graceful_shutdown=GRACE,
     )  # fmt: skip
@@ -109,38 +114,3 @@ def _signals(ending: Callable[..., None]) -> Generator[None]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
-
-
-def protocol_of(settings: Settings) -> type[asyncio.Protocol]:
-    """Return uvicorn's HTTP protocol, with a time and a size for the head of a request."""
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-    class Patient(HttpToolsProtocol):
-        """Hangs up on callers that do not get to the point, and on one connection too many."""
-
-        patience: Patience
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self.patience = Patience(transport, self.loop, settings)
-            if len(self.connections) > settings.connections:
-                transport.close()
-
-        def data_received(self, data: bytes) -> None:
-            self.patience.before(data)
-            super().data_received(data)
-            self.patience.after()
-
-        def on_headers_complete(self) -> None:
-            self.patience.head_ends()
-            super().on_headers_complete()
-
-        def on_message_complete(self) -> None:
-            super().on_message_complete()
-            self.patience.request_ends()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self.patience.forget()
-            super().connection_lost(exc)
-
-    return Patient

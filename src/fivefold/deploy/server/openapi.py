@@ -18,6 +18,7 @@ REFUSED = {
     "408": "The body came too slowly.",
     "413": "Too many bytes or examples.",
     "415": "The body is compressed.",
+    "421": "The server does not go by that name.",
     "422": "The schema forbids it, or it holds personal data.",
     "429": "Too many requests.",
     "500": "The model failed.",
@@ -56,7 +57,7 @@ def _paths(telling: Telling, schema: Schema) -> Json:
 
 
 def _get(name: str, about: str, *, ready: bool = False) -> Json:
-    answers = {"200": _answer(name, about)} | _refusals(("401", "403"))
+    answers = {"200": _answer(name, about)} | _refusals(("401", "403", "421", "429"))
     if ready:
         answers = {"200": _answer(name, about), "503": _answer(name, "Not now.")}
     return {"get": {"summary": about, "responses": answers}}
@@ -178,7 +179,7 @@ def _explanation() -> Json:
     errors = {"type": ["array", "null"]}
     return _object(
         {"model_name": TEXT, "model_version": TEXT, "id": TEXT, "method": TEXT, "reason": TEXT,
-         "unit": TEXT, "converged": _list(TRUTH), "evaluations": {"type": "integer"},
+         "unit": TEXT, "background": TEXT, "converged": _list(TRUTH), "evaluations": {"type": "integer"},
          "features": _list(TEXT), "outputs": _list(TEXT), "base": NUMBERS_OF_ROWS,
          "score": NUMBERS_OF_ROWS, "values": NUMBERS_OF_FEATURES, "standard_error": errors}
     )  # fmt: skip

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from fivefold.core.schema import Schema
+from fivefold.deploy.server.call import Verb
 from fivefold.deploy.server.docs import docs
 from fivefold.deploy.server.examples import INPUT
 from fivefold.deploy.server.openapi import openapi
@@ -12,7 +13,6 @@ from fivefold.deploy.server.reply import JSON, json_bytes
 from fivefold.deploy.server.tell import Telling
 
 Page: TypeAlias = tuple[int, bytes, bytes]
-Verb: TypeAlias = Literal["infer", "explain"]
 EXTENSIONS = ("binary_tensor_data", "explain")
 
 

@@ -1,6 +1,7 @@
 """How long, and how much, a caller may take to say what it wants (against slow heads: "slowloris")."""
 
 import asyncio
+from collections.abc import Callable
 
 from fivefold.deploy.server.settings import Settings
 
@@ -9,44 +10,54 @@ TOO_SLOW, TOO_LONG = b"408 Request Timeout", b"431 Request Header Fields Too Lar
 
 
 class Patience:
-    """Watches the head of each request on one connection, and hangs up.
+    """Watches the head and the body of each request on one connection, and hangs up.
+
+    A request that comes in one piece, as most do, never sets a clock.
 
     Args:
         transport: The connection.
         loop: The event loop.
-        settings: The time for a head.
+        settings: The time for a head and for a body.
+        give_up: Told that a body takes too long.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, settings: Settings
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        settings: Settings,
+        give_up: Callable[[], None],
     ) -> None:
         self.transport = transport
         self.loop = loop
-        self.seconds = settings.head_seconds
+        self.settings = settings
+        self.give_up = give_up
         self.n = 0
-        self._is_inside = True
+        self._is_head = True
         self._timer: asyncio.TimerHandle | None = None
         self._expect()
 
     def before(self, data: bytes) -> None:
         """Note what has come, before it is read."""
-        if self._is_inside:
+        if self._is_head:
             self.n += len(data)
-            self._expect()
 
     def after(self) -> None:
-        """Hang up if what was read is still no whole head, and too long for one."""
-        if self._is_inside and self.n > MOST_HEAD:
+        """Start the clock if what was read is not the end of a request; hang up on a head too long."""
+        if self._is_head and self.n > MOST_HEAD:
             self._hang_up(TOO_LONG)
+        elif self._timer is None and (self.n or not self._is_head):
+            self._expect()
 
     def head_ends(self) -> None:
         """The head is complete."""
-        self._is_inside = False
+        self._is_head = False
         self.forget()
 
     def request_ends(self) -> None:
         """The body is complete; another head may follow."""
-        self._is_inside, self.n = True, 0
+        self._is_head, self.n = True, 0
+        self.forget()
 
     def forget(self) -> None:
         """Stop the clock."""
@@ -55,8 +66,10 @@ class Patience:
             self._timer = None
 
     def _expect(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(self.seconds, self._hang_up, TOO_SLOW)
+        if self._is_head:
+            self._timer = self.loop.call_later(self.settings.head_seconds, self._hang_up, TOO_SLOW)
+        else:
+            self._timer = self.loop.call_later(self.settings.body_seconds, self.give_up)
 
     def _hang_up(self, status: bytes) -> None:
         if not self.transport.is_closing():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.call import Call
 from fivefold.deploy.server.refused import Refused
 
 
@@ -26,10 +26,9 @@ class Personal:
     def __init__(self, finder: PersonalFilter | None) -> None:
         self.finder = finder
 
-    async def __call__(self, call: Call, inner: Inner) -> None:
+    def __call__(self, call: Call) -> None:
         """Go on, or refuse with 422, naming kinds and never the data."""
         found = self.finder(call.strings) if self.finder and call.strings else ()
         if found:
             kinds = ", ".join(sorted(set(found)))
             raise Refused(422, "personal", text("Personal data: {kinds}.", kinds=kinds))
-        await inner(call)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.call import Call
 from fivefold.deploy.server.refused import Refused
 
 MOST_CLIENTS = 10_000
@@ -39,10 +39,9 @@ class Rate:
         self._latest = clock()
         self._due: OrderedDict[str, int] = OrderedDict()
 
-    async def __call__(self, call: Call, inner: Inner) -> None:
+    def __call__(self, call: Call) -> None:
         """Go on, or refuse with 429 and the time to wait."""
         self.check(call.client or address_of(call.scope.get("client")))
-        await inner(call)
 
     def check(self, client: str) -> None:
         """Count a request of `client`.

@@ -1,6 +1,6 @@
 """Put a server together: the guards in their order, the model in the middle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,17 @@ from fivefold.deploy.server.alarm import Alarm
 from fivefold.deploy.server.app import App, Check
 from fivefold.deploy.server.background import background_of
 from fivefold.deploy.server.batcher import Batcher
-from fivefold.deploy.server.body import Body
-from fivefold.deploy.server.call import Call, Guard, Inner, Scope, headers_of, onion
+from fivefold.deploy.server.body import Announced, named
+from fivefold.deploy.server.call import Guard, Scope, Verb, Way, headers_of
+from fivefold.deploy.server.desk import Desk
 from fivefold.deploy.server.examples import Examples
 from fivefold.deploy.server.forward import forward_of
+from fivefold.deploy.server.hosts import Hosts
 from fivefold.deploy.server.keys import Token
-from fivefold.deploy.server.limits import Queue, Time
+from fivefold.deploy.server.limits import Room, Rows
 from fivefold.deploy.server.paths import paths_of
 from fivefold.deploy.server.personal import Personal, PersonalFilter
+from fivefold.deploy.server.post import Post
 from fivefold.deploy.server.rate import Rate
 from fivefold.deploy.server.schema_check import SchemaCheck
 from fivefold.deploy.server.settings import Settings
@@ -51,70 +54,79 @@ class Served:
 
 
 def app_of(
-    served: Served, sinks: Sequence[Sink] = (), routes: "Sequence[BaseRoute]" = ()
+    served: Served,
+    sinks: Sequence[Sink] = (),
+    routes: "Sequence[BaseRoute]" = (),
+    is_full: Callable[[], bool] = lambda: False,
 ) -> tuple[App, Batcher]:
     """Return the application, and the batcher whose queue a monitor may watch.
 
     Args:
         served: What is served.
-        sinks: Who is told of every request; they must return at once.
+        sinks: Who is told of every request, in a thread of their own.
         routes: Further pages; they need a key where keys are needed.
+        is_full: Returns whether what happens could not be recorded; then nothing is answered.
 
     Raises:
         MissingExtra: fastapi is not installed.
     """
     s, model = served.settings, served.model
     detector = None if s.detector == "off" else served.detector
-    batcher = Batcher(forward_of(model, detector), s.batch)
-    why = Why(model, background_of(model.schema))
+    batcher = Batcher(forward_of(model, detector), s.batch, s.seconds)
+    why = Why(model, background_of(model.schema), s.explain_seconds)
+    post = Post(sinks, is_full)
     telling = Telling(s.name, s.version, model.task)
+    ways = _ways(served, telling, batcher, why, post)
     app = App(
         paths=paths_of(telling, model.schema, lambda: app.is_ready),
-        verbs=_verbs(served, detector, telling, batcher, why),
-        telling=telling,
-        sinks=sinks,
+        desk=Desk(
+            ways=ways,
+            telling=telling,
+            post=post,
+            settings=s,
+            is_ready=lambda: app.is_ready,
+        ),
         check=_check(served),
         pages=_router(routes),
-        start=batcher.start,
-        stop=lambda: _stop(batcher, why),
+        start=lambda: _start(batcher, post, model),
+        stop=lambda: _stop(batcher, why, post),
     )
     return app, batcher
 
 
-def _verbs(
-    served: Served,
-    detector: FittedMahalanobis | None,
-    telling: Telling,
-    batcher: Batcher,
-    why: Why,
-) -> dict[str, Inner]:
+def _ways(
+    served: Served, telling: Telling, batcher: Batcher, why: Why, post: Post
+) -> dict[Verb, Way]:
     s, schema = served.settings, served.model.schema
-    outer: list[Guard] = [Token(served.keys)] if served.keys else []
+    head: list[Guard] = [Announced(s.most_bytes), Room(batcher.wait, s.wait_seconds, post.is_full)]
     if s.per_second:
-        outer.append(Rate(s.per_second, s.burst))
-    outer += [
-        Body(s.most_bytes),
+        head.insert(0, Rate(s.per_second, s.burst))
+    if served.keys:
+        head.insert(0, Token(served.keys))
+    if s.hosts:
+        head.insert(0, Hosts(s.hosts))
+    body: list[Guard] = [
+        named,
         Reading(Examples(schema), telling.known),
         SchemaCheck(schema),
         *([Personal(served.personal)] if served.personal else []),
-        Queue(s.most_waiting, lambda: batcher.waiting, s.most_rows),
+        Rows(s.most_rows, lambda: batcher.waiting, s.most_waiting),
     ]
-    alarm = [Alarm(detector.threshold, refuses=s.detector == "refuse")] if detector else []
-
-    async def ask(call: Call) -> None:
-        assert call.x is not None
-        call.answer = await batcher.ask(call.x)
-
+    detector = None if s.detector == "off" else served.detector
+    alarm = [Alarm(detector.threshold, refuses=s.detector != "flag")] if detector else []
     return {
-        "infer": onion([Time(s.body_seconds, s.seconds), *outer, *alarm], ask),
-        "explain": onion([Time(s.body_seconds, s.explain_seconds), *outer], why),
+        "infer": Way(head=tuple(head), body=tuple(body), core=batcher.submit, answer=tuple(alarm)),
+        "explain": Way(head=tuple(head), body=tuple(body), core=why),
     }
 
 
 def _check(served: Served) -> Check:
     token = Token(served.keys) if served.keys else None
+    hosts = Hosts(served.settings.hosts) if served.settings.hosts else None
 
     def check(scope: Scope) -> str:
+        if hosts:
+            hosts.check(scope)
         path = scope["path"]
         is_seen = path in ("/live", "/metrics") or path.startswith("/live/")
         return token.client(scope, headers_of(scope), for_browsers=is_seen) if token else ""
@@ -134,6 +146,12 @@ def _router(routes: "Sequence[BaseRoute]") -> "Router | None":
     return Router(list(routes))
 
 
-def _stop(batcher: Batcher, why: Why) -> None:
+def _start(batcher: Batcher, post: Post, model: Model) -> None:
+    post.start()
+    batcher.start(background_of(model.schema).rows)
+
+
+def _stop(batcher: Batcher, why: Why, post: Post) -> None:
     batcher.stop()
     why.stop()
+    post.stop()

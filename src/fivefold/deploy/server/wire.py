@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Call, Inner
+from fivefold.deploy.server.call import Call
 from fivefold.deploy.server.examples import Examples
 from fivefold.deploy.server.refused import malformed
 from fivefold.deploy.server.tensors import Named, read_tensor
@@ -26,7 +26,7 @@ class Reading:
         self.examples = examples
         self.outputs = outputs
 
-    async def __call__(self, call: Call, inner: Inner) -> None:
+    def __call__(self, call: Call) -> None:
         """Read and go on, or refuse with 400."""
         told, binary = _split(call)
         call.asked = _asked(told)
@@ -34,7 +34,6 @@ class Reading:
         if call.verb == "infer":
             self._check_outputs(call.asked.get("outputs", ()))
         call.x, call.strings = self.examples.of(_inputs(call.asked.get("inputs"), binary))
-        await inner(call)
 
     def _check_outputs(self, asked: Any) -> None:
         if not isinstance(asked, list | tuple):
