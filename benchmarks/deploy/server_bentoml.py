@@ -1,4 +1,4 @@
-"""The same model served by BentoML, with its adaptive batching."""
+"""The same model served by BentoML, with or without its adaptive batching (BENCH_BATCH, BENCH_LATENCY)."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,11 @@ import numpy as np
 import torch
 from server_model import batch, load
 
+SIZE, LATENCY = int(os.environ["BENCH_BATCH"]), int(os.environ["BENCH_LATENCY"])
+BATCHING = (
+    {"batchable": True, "max_batch_size": SIZE, "max_latency_ms": LATENCY} if SIZE > 1 else {}
+)
+
 
 @bentoml.service(workers=1, traffic={"timeout": 60})
 class Digits:
@@ -15,6 +20,6 @@ class Digits:
         torch.set_num_threads(1)
         self.net = load(Path(os.environ["BENCH_MODEL"]))
 
-    @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=1000, route="/infer")
+    @bentoml.api(**BATCHING, route="/infer")
     def infer(self, x: np.ndarray) -> np.ndarray:
         return batch(self.net, torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))).numpy()

@@ -107,5 +107,7 @@ def _values(one: Named, column: Column) -> Array:
 
 
 def _tensor(values: Array) -> Tensor:
+    if values.dtype == np.float32 and values.flags.writeable:
+        return torch.from_numpy(values)
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and the schema refuses it
         return torch.from_numpy(values.astype(np.float32))
