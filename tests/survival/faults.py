@@ -11,7 +11,7 @@ from typing import Any
 
 ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES, "short": errno.ENOSPC}
 KINDS = (*ERRORS, "kill")
-NAMES = ("replace", "rename", "mkdir", "unlink", "remove", "rmdir")
+NAMES = ("link", "replace", "rename", "mkdir", "unlink", "remove", "rmdir")
 
 
 class Faults:
@@ -68,8 +68,12 @@ class Faults:
         return call
 
     def _opened(self, file: Any, mode: str = "r", *more: Any, **named: Any) -> Any:
-        if isinstance(file, int) or not set(mode) & set("wax+"):
+        if not set(mode) & set("wax+"):
             return OPEN(file, mode, *more, **named)
+        if isinstance(file, int):  # os.fdopen; os.open has been counted
+            path = str(Path(f"/proc/self/fd/{file}").readlink())
+            found = OPEN(file, mode, *more, **named)
+            return Written(found, path, self) if path.startswith(self.folder) else found
         self.passes("open", file)
         return Written(OPEN(file, mode, *more, **named), file, self)
 

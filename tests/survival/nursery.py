@@ -12,6 +12,12 @@ from typing import Any, NamedTuple
 
 from cli.outside import outside
 
+SLOW = ("dp_accounting.pld.privacy_loss_distribution", "torch._dynamo", "sklearn.covariance")
+USED = (
+    *("cli.run", "cli.report", "cli.gate", "cli.bundle", "cli.compare"),
+    *("deploy", "deploy.watch", "learning", "efficiency", "generalization", "privacy"),
+)
+
 
 class Said(NamedTuple):
     """How a command ended (negative: the signal) and what it said on both streams."""
@@ -62,9 +68,13 @@ def serve() -> None:
 
     from fivefold.cli import main
 
-    import_module("dp_accounting.pld.privacy_loss_distribution")  # takes seconds
-    for name in ("cli.run", "deploy", "learning", "efficiency", "generalization", "privacy"):
+    for name in SLOW:
+        import_module(name)
+    for name in USED:
         import_module(f"fivefold.{name}")
+    weight = torch.zeros(1, requires_grad=True)
+    weight.grad = torch.zeros(1)
+    torch.optim.AdamW([weight]).step()  # imports hundreds of modules the first time
     torch.set_num_threads(1)
     for line in sys.stdin:
         job = json.loads(line)

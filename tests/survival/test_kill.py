@@ -13,21 +13,21 @@ from survival.chance import Chance
 from survival.folders import five_steps, found, hashes, is_clean
 
 SEED = 20_26
-MOMENTS = [*(("write", i) for i in range(4)), *(("time", i) for i in range(2))]
-MORE = [*(("write", i) for i in range(4, 36)), *(("time", i) for i in range(2, 16))]
+MOMENTS = [(moment, i) for moment in ("write", "call", "time") for i in range(2)]
+MORE = [(moment, i) for moment in ("write", "call", "time") for i in range(2, 17)][:44]
 POINTS = [*MOMENTS, *(pytest.param(m, i, marks=pytest.mark.slow) for m, i in MORE)]
 
 
 @pytest.fixture(scope="session")
-def n_calls(nursery, unbroken, tmp_path_factory) -> int:
-    """Return how many calls that change a file a whole run makes."""
+def calls(nursery, unbroken, tmp_path_factory) -> list[str]:
+    """Return the names of the calls that change a file, in the order of a whole run."""
     folder = tmp_path_factory.mktemp("traced")
     faults = {"folder": str(folder / "runs"), "trace": str(folder / "trace")}
     said = nursery.run(
         "run", unbroken / "five.toml", "--workdir", folder / "runs", said=folder / "said", often=True, faults=faults
     )  # fmt: skip
     assert said.code == 0, said.words
-    return len((folder / "trace").read_text().splitlines())
+    return [line.split()[0] for line in (folder / "trace").read_text().splitlines()]
 
 
 def same_as(unbroken: Path, run: Path) -> None:
@@ -36,37 +36,63 @@ def same_as(unbroken: Path, run: Path) -> None:
     assert is_clean(run), sorted(str(p) for p in run.rglob("*"))
 
 
-@pytest.mark.parametrize(("moment", "index"), POINTS)
-def test_killed_and_run_again_until_it_ends(moment, index, nursery, unbroken, n_calls, tmp_path):
-    rng = Chance(f"{SEED}/{moment}/{index}")
-    words = ("run", unbroken / "five.toml", "--workdir", tmp_path / "runs")
-    kills = 0
-    for _ in range(2):
-        job = {"said": tmp_path / "said", "often": True}
-        if moment == "write":
-            site = rng.below(n_calls, 1)
-            sys.stdout.write(f"seed {SEED}/{moment}/{index}: killed at call {site} of {n_calls}\n")
-            faults = {"folder": str(tmp_path / "runs"), "site": site, "kind": "kill"}
-            code = nursery.run(*words, **job, faults=faults).code
-        else:
-            child, wait = nursery.start(*words, **job), rng.seconds(0.0, 1.5)
-            sys.stdout.write(f"seed {SEED}/{moment}/{index}: killed after {wait:.3f} s\n")
+class Killer:
+    """Kills a run at a random point, and does it again with an earlier one if the run had ended by then."""
+
+    def __init__(self, moment, rng, nursery, calls) -> None:
+        self.moment, self.rng, self.nursery = moment, rng, nursery
+        self.sites = [i for i, name in enumerate(calls, 1) if moment != "write" or name == "write"]
+        self.seconds = 1.0
+
+    def __call__(self, words, runs: Path, room: Path) -> None:
+        before = room / "before"
+        shutil.rmtree(before, ignore_errors=True)
+        if runs.exists():
+            shutil.copytree(runs, before)
+        left = len(self.sites) if self.moment != "time" else self.seconds
+        for _ in range(30):
+            code, left = self.attempt(words, runs, room, left)
+            if code == -signal.SIGKILL:
+                return
+            assert code == 0, (room / "said").read_text()
+            shutil.rmtree(runs)
+            if before.exists():
+                shutil.copytree(before, runs)
+        pytest.fail("it was never killed")
+
+    def attempt(self, words, runs: Path, room: Path, left):
+        """Return how it ended, and the point that is next an upper limit."""
+        job = {"said": room / "said", "often": True}
+        if self.moment == "time":
+            wait = self.rng.seconds(0.0, left)
+            sys.stdout.write(f"killed after {wait:.3f} s\n")
+            child = self.nursery.start(*words, **job)
             time.sleep(wait)
             os.kill(child, signal.SIGKILL)
-            code = nursery.wait(child)
-        assert code in (-signal.SIGKILL, 0)
-        kills += code != 0
-    assert kills or moment == "time"
+            return self.nursery.wait(child), wait
+        turn = self.rng.below(left)
+        sys.stdout.write(f"killed at call {self.sites[turn]}\n")
+        faults = {"folder": str(runs), "site": self.sites[turn], "kind": "kill"}
+        return self.nursery.run(*words, **job, faults=faults).code, max(turn, 1)
+
+
+@pytest.mark.parametrize(("moment", "index"), POINTS)
+def test_killed_twice_and_run_again(moment, index, nursery, unbroken, calls, tmp_path):
+    runs = tmp_path / "runs"
+    words = ("run", unbroken / "five.toml", "--workdir", runs)
+    killer = Killer(moment, Chance(f"{SEED}/{moment}/{index}"), nursery, calls)
+    for _ in range(2):
+        killer(words, runs, tmp_path)
     said = nursery.run(*words, said=tmp_path / "said", often=True)
     assert said.code == 0, said.words
     same_as(unbroken, tmp_path / "runs/five")
 
 
 @pytest.mark.slow
-def test_a_kill_leaves_files_that_are_old_or_new(nursery, unbroken, n_calls, tmp_path):
+def test_a_kill_leaves_files_that_are_old_or_new(nursery, unbroken, calls, tmp_path):
     """Killed in any call of the first hundred, each file that has its name is whole."""
     whole = hashes(unbroken / "runs/five")
-    for site in range(1, min(n_calls, 100)):
+    for site in range(1, min(len(calls), 100)):
         runs = tmp_path / str(site)
         faults = {"folder": str(runs), "site": site, "kind": "kill"}
         nursery.run("run", unbroken / "five.toml", "--workdir", runs, said=tmp_path / "said", often=True, faults=faults)  # fmt: skip

@@ -224,4 +224,70 @@ def test_ends_of_many_short_calls_are_written_together(tmp_path, monkeypatch):
             now[0] += 25
             fit(network(), shuffled(data(), 40, 1, rng), cross_entropy)
             written.append(len(list((tmp_path / "k").glob("*.json"))))
-    assert written == [0, 0, 3, 3]
+    assert written == [1, 2, 2, 4]
+
+
+def test_the_first_write_is_soon_and_later_ones_are_further_apart(tmp_path, monkeypatch):
+    now, written = [128.0], list[float]()
+    monkeypatch.setattr("fivefold.training.checkpoint.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("fivefold.training.snapshot.write", lambda _: written.append(now[0] - 128))
+
+    def slow(forward, batch):
+        now[0] += 1
+        return cross_entropy(forward, batch)
+
+    with keeping(tmp_path, seeded(5), key="k", every_seconds=20):
+        fit(network(), shuffled(data(), 40, 90, seeded()), slow)
+    assert written == [2, 4, 8, 16, 32, 52, 72]
+
+
+class Moment(KeyboardInterrupt):
+    """Ctrl-C, at a moment of the test's choice."""
+
+
+def pressed(where, n, run, folder):
+    """Press Ctrl-C at the n-th call of a function; return how many batches are left after it, and the bits."""
+    real, calls = getattr(*where), []
+
+    def counted(*given, **named):
+        found = real(*given, **named)  # what it changes has been changed
+        calls.append(1)
+        if len(calls) == n:
+            raise Moment
+        return found
+
+    rng = seeded(5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*where, counted)
+        with pytest.raises(Moment), keeping(folder, rng, key="k", every_seconds=1e6):
+            run(rng)
+    rng, listener = seeded(5), Plug(10**6)
+    with progress.heard_by(listener), keeping(folder, rng, key="k", every_seconds=1e6):
+        return run(rng), 10**6 - listener.left
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 9, 13])
+def test_an_interruption_before_the_weights_move_loses_only_its_own_batch(kind, n, tmp_path):
+    """The forward pass has drawn noise and moved running statistics by then: both are undone."""
+    run = partial(step, **KINDS[kind])
+    whole, n_batches = finish_of(run, tmp_path / "fresh")
+    found, left = pressed((torch.Tensor, "backward"), n, run, tmp_path / "k")
+    assert same(found, whole)
+    assert left == n_batches - (n - 1)
+
+
+@pytest.mark.parametrize("n", [1, 9, 13])
+def test_an_interruption_while_weights_move_keeps_ended_calls_alone(n, tmp_path):
+    run = partial(step, **KINDS["adamw"])
+    whole, n_batches = finish_of(run, tmp_path / "fresh")
+    found, left = pressed((torch.optim.AdamW, "step"), n, run, tmp_path / "k")
+    assert same(found, whole)
+    assert left == n_batches - (10 if n > 10 else 0)
+
+
+def finish_of(run, folder):
+    """Return what `run` returns undisturbed, and how many batches it reads."""
+    rng, listener = seeded(5), Plug(10**6)
+    with progress.heard_by(listener), keeping(folder, rng, key="k"):
+        return run(rng), 10**6 - listener.left

@@ -4,9 +4,10 @@ import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
-from fivefold.core.atomic import naming, sync_folder
+from fivefold.core.atomic import naming, sweep, sync_folder
 from fivefold.core.errors import BadInput
 from fivefold.deploy.seal import MANIFEST
 
@@ -17,13 +18,14 @@ def placed(folder: Path, *, overwrite: bool = False) -> Generator[Path]:
 
     Its files reach the disk before it is renamed. If the block fails, nothing is left and what was
     there stays. With `overwrite`, an older bundle is moved aside and deleted last, so that a power cut
-    in between leaves one of the two whole.
+    in between leaves one of the two whole. What an earlier attempt left that was killed is removed.
 
     Raises:
         BadInput: `folder` is taken, and may not or must not be replaced.
     """
     _check_free(folder, overwrite=overwrite)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    sweep(folder.parent.glob(f".{escape(folder.name)}.*.part"))
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
@@ -31,6 +33,9 @@ def placed(folder: Path, *, overwrite: bool = False) -> Generator[Path]:
             yield part
         _sync(part)
         _swap(part, folder)
+        sweep(
+            folder.parent.glob(f".{escape(folder.name)}.*.old")
+        )  # not before there is a whole one
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

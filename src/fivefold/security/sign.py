@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fivefold.core.atomic import sync_folder, write_atomic
+from fivefold.core.atomic import naming, sync_folder, write_atomic
 from fivefold.core.errors import BadInput, Damaged
 
 if TYPE_CHECKING:
@@ -144,12 +144,20 @@ def _content(path: Path) -> bytes:
 
 
 def _write_secret(path: Path, secret: bytes) -> None:
-    """Write a new file that was never readable by anybody else, not even for a moment."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(handle)
+    """Write a whole new file that was never readable by anybody else, not even for a moment."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file, naming(path):
+            file.write(secret)
+            file.flush()
+            os.fsync(handle)
+        path.hardlink_to(
+            part
+        )  # unlike a replacement, this fails if somebody else has just made a key
+    finally:
+        part.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -16,6 +16,7 @@ from torch import Generator
 from fivefold.core.data import Draws
 from fivefold.core.errors import Damaged
 from fivefold.training import snapshot
+from fivefold.training.settled import Settled
 from fivefold.training.snapshot import Place, Snapshot
 from fivefold.training.state import State
 
@@ -45,7 +46,7 @@ class Keeper:
     generators: list[Generator] = field(default_factory=list[Generator])
     n_calls: int = 0
     waiting: list[Snapshot] = field(default_factory=list[Snapshot])
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())  # looked up when it is asked
     written: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,15 +70,20 @@ class Keeper:
 class Slot:
     """The place of one call of `fit`; one without a keeper does nothing.
 
+    Most of the time of a batch goes by before the weights move. An interruption until then goes back to
+    the end of the batch before, by undoing the draws and the running statistics of layers.
+
     Attributes:
         keeper: What keeps the step.
         place: Where the call is kept, and what it must agree with.
         generators: Sources of randomness known when the call began.
+        settled: What a batch changes before the weights move, as it was; None while they move.
     """
 
     keeper: Keeper | None = None
     place: Place = Place(Path(), 0, "")
     generators: tuple[Generator, ...] = ()
+    settled: Settled | None = None
 
     def restore(self, state: State) -> None:
         """Bring `state` to where it was; leave it if nothing sound was kept for the same call."""
@@ -96,6 +102,26 @@ class Slot:
         if self.keeper.is_due():
             self.keeper.write()
 
+    def settle(self, state: State) -> None:
+        """Take note that a batch has ended and the next has not begun."""
+        if self.keeper is not None:
+            self.settled = Settled.of(state, self.generators)
+
+    def unsettle(self) -> None:
+        """Take note that from now on nothing can be undone."""
+        self.settled = None
+
+    @contextmanager
+    def interruptible(self, state: State) -> Generating[None]:
+        """Have `state` kept if somebody presses Ctrl-C, unless weights are moving."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.keeper is not None and self.settled is not None:
+                self.settled.undo(state, self.generators)
+                self.keeper.waiting.append(snapshot.taken(self.place, state, self.generators))
+            raise
+
 
 _keeper: ContextVar[Keeper | None] = ContextVar("keeper", default=None)
 
@@ -107,6 +133,7 @@ def keeping(
     """Keep what `fit` does inside the block, and go on from what was kept before.
 
     When the block ends well the files are removed, so what the step returned must be saved inside it.
+    Ctrl-C writes what is there before it goes on to end the block.
 
     Args:
         folder: Where files go; nothing else may be in it.
@@ -114,10 +141,14 @@ def keeping(
         key: Hash of step, data, seed and code.
         every_seconds: Longest time between two writes; they are closer at first. 0 writes after each batch.
     """
-    token = _keeper.set(Keeper(folder, key, every_seconds, [rng]))
+    keeper = Keeper(folder, key, every_seconds, [rng])
+    token = _keeper.set(keeper)
     try:
         yield
         snapshot.clear(folder)
+    except KeyboardInterrupt:
+        keeper.write()
+        raise
     finally:
         _keeper.reset(token)
 

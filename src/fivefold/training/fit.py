@@ -46,16 +46,21 @@ def fit(
     slot = checkpoint.slot(batches)
     slot.restore(state)
     net.train()
+    slot.settle(state)
     left = [] if state.is_done else batches.starting_at(state.index)
-    for batch in progress.track(left, "training", len(batches) - state.index):
-        _set_rate(state, optimizer, len(batches))
-        _move(state, batch, loss, gradient, len(batches))
-        if average is not None and state.mean is not None:
-            average.update(state.mean, weights_of(net), state.index)
-        state.index += 1
-        if stop is not None and _is_over(state, stop, loss, len(batches)):
-            break
-        slot.keep_if_due(state)
+    with slot.interruptible(state):
+        for batch in progress.track(left, "training", len(batches) - state.index):
+            _set_rate(state, optimizer, len(batches))
+            _point(state, batch, loss, gradient, len(batches))
+            slot.unsettle()
+            state.stepper.step()
+            if average is not None and state.mean is not None:
+                average.update(state.mean, weights_of(net), state.index)
+            state.index += 1
+            if stop is not None and _is_over(state, stop, loss, len(batches)):
+                break
+            slot.keep_if_due(state)
+            slot.settle(state)
     if not state.is_done:
         state.end()
         slot.keep_if_due(state)
@@ -70,15 +75,14 @@ def _set_rate(state: State, optimizer: Optimizer, n_batches: int) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-def _move(state: State, batch: Batch, loss: Loss, gradient: Gradient, n_batches: int) -> None:
-    """Take one step."""
+def _point(state: State, batch: Batch, loss: Loss, gradient: Gradient, n_batches: int) -> None:
+    """Find where the weights must move; they do not move yet."""
     state.stepper.zero_grad()
     device = next(state.net.parameters()).device
     try:
         value = gradient(state.net, batch.to(device), loss)
     except BadInput as error:
         raise error if error.where else error.at(f"{state.index + 1} / {n_batches}") from None
-    state.stepper.step()
     if progress.is_heard():
         progress.scalar("loss", float(value), state.index)
 
