@@ -22,6 +22,7 @@ _PLACES = {
     "read_run": "recipe",
     "recipe_from": "recipe",
     "run": "recipe",
+    "audit": "recipe.audit",
     "from_frame": "data",
     "MLP": "models",
     "fresh": "models",

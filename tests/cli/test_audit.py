@@ -143,19 +143,20 @@ def test_a_baseline_stands_beside_it_and_other_data_are_refused(here, tree, ask)
     assert "Traceback" not in other.err
 
 
-def test_a_function_without_its_training_rows_claims_nothing_of_them(people):
-    said = shell(people, "audit", "mine:ask", "--data", "rows.csv", "--target", "ill", "--axes", "privacy,efficiency", "--lang", "zh")  # fmt: skip
-    assert said.returncode == 0, said.stderr
+def test_a_function_without_its_training_rows_claims_nothing_of_them(here, ask):
+    people, said = here, ask("audit", "mine:ask", "--data", "rows.csv", "--target", "ill", "--axes", "privacy,efficiency", "--lang", "zh")  # fmt: skip
+    assert said.code == 0, said.err
     why = reasons(people / "runs/audit-ask")
     assert "--train" in why["privacy.attack_auc"]
     assert why["privacy.epsilon"].startswith("Nothing is known")
     assert "efficiency.size" in why
     assert {e.axis for e in read_run(people / "runs/audit-ask").stages[-1].evidence} == {"efficiency"}  # fmt: skip
     assert (people / "runs/audit-ask/report.zh.html").is_file()
-    for line in said.stderr.splitlines():
+    for line in said.err.splitlines():
         assert CJK.search(line), line
 
 
+@pytest.mark.slow
 def test_three_seconds_measure_something_and_say_what_was_left_out(people):
     said = shell(people, "audit", "mine:slow", "--data", "rows.csv", "--target", "ill", "--budget-seconds", 3)  # fmt: skip
     assert said.returncode == 0, said.stderr
@@ -261,7 +262,8 @@ def test_an_attack_by_queries_saves_what_fools(people, ask, monkeypatch):
     assert told["method"] == "query"
     assert robust["low"] <= robust["value"] < told["clean_accuracy"]
     saved = pl.read_csv(people / "fools.csv")
-    assert saved.height == told["fooled"] > 0
+    assert told["fooled"] >= told["fooled_with_whole_numbers"] == saved.height > 0
+    assert saved["age"].cast(float).is_close(saved["age"].cast(float).round()).all()
     assert (saved["after answer"] != saved["ill"]).all()
     assert (people / "fools.png").is_file()
 

@@ -51,7 +51,7 @@ def model_card(run: Run, verdict: Verdict | None = None, *, stage: str = "") -> 
 
 
 def _front_matter(run: Run, stage: Stage) -> str:
-    task = f"{'tabular' if run.data.schema.is_table else 'image'}-{run.data.task.kind}"
+    task = _pipeline(run)
     dataset = {
         "type": run.data.name,
         "name": run.data.name,
@@ -77,6 +77,13 @@ def _front_matter(run: Run, stage: Stage) -> str:
         first, *rest = (f"{key}: {_yaml(value)}" for key, value in metric.items())
         lines += [f"    - {first}", *(f"      {line}" for line in rest)]
     return "\n".join([*lines, "---"])
+
+
+def _pipeline(run: Run) -> str:
+    """Return the task as the Hub calls it."""
+    schema = run.data.schema
+    kind = "tabular" if schema.is_table else "text" if schema.is_text else "image"
+    return f"{kind}-{run.data.task.kind}"
 
 
 def _yaml(value: str | float | bool) -> str:
