@@ -196,17 +196,30 @@ def bundle(
 
 @app.command()
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[Path | None, typer.Argument(help="Folder of a bundle.")] = None,
     key: Annotated[
         Path | None, typer.Option(help="Public key (PEM) that must have signed it.")
     ] = None,
+    audit_log: Annotated[
+        Path | None, typer.Option(help="The audit log of a server to check.")
+    ] = None,
+    head: Annotated[
+        str, typer.Option(help="Hash of a row of that log, noted down elsewhere.")
+    ] = "",
     json: Json = False,
     lang: Language = Lang.EN,
 ) -> None:
-    """Check a bundle; exit code 5 if any byte, file or signature is not as it was."""
+    """Check a bundle or an audit log; exit code 5 if any byte, file, row or signature is not as it was."""
+    from fivefold.cli.audit_log import nothing_to_verify, verify_log
     from fivefold.cli.bundle import verify
 
-    verify(bundle, key, Voice(language=lang.value, is_json=json))
+    if (bundle is None) == (audit_log is None):
+        raise nothing_to_verify()
+    voice = Voice(language=lang.value, is_json=json)
+    if audit_log:
+        verify_log(audit_log, head, voice)
+    elif bundle:
+        verify(bundle, key, voice)
 
 
 @app.command("list")
