@@ -37,9 +37,8 @@ class Guesses:
         return replace(found, values=torch.randn(found.values.shape, generator=rng).double())
 
 
-def measured(probe, model, splits) -> Evidence:
-    (found,) = probe(model, splits, rng=seeded(3))
-    return found
+def measured(probe, model, splits, name="faithfulness") -> Evidence:
+    return {f.name: f for f in probe(model, splits, rng=seeded(3))}[name]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +65,39 @@ def test_one_feature_that_decides_alone_reaches_the_ceiling():
     found = measured(Faithfulness(), model, splits_of(x, 10))
     assert found.value == pytest.approx(1.0)
     assert found.low == pytest.approx(1.0)
+
+
+def test_each_curve_beats_random_orders_by_itself(trained, table):
+    for explainer in (ExactShapley(), IntegratedGradients()):
+        shown = measured(Faithfulness(explainer=explainer), trained, table.splits, "insertion_area")
+        hidden = measured(Faithfulness(explainer=explainer), trained, table.splits, "deletion_area")
+        assert shown.low > shown.floor == hidden.floor > hidden.high
+    guess = Faithfulness(explainer=Guesses(), n_rows=80)
+    assert (
+        abs((one := measured(guess, trained, table.splits, "insertion_area")).value - one.floor)
+        < 0.1
+    )
+    assert (
+        measured(Faithfulness(explainer=Backwards()), trained, table.splits, "insertion_area").high
+        < one.floor
+    )
+
+
+def test_areas_are_mean_heights_between_the_lowest_and_the_highest_answer():
+    model = of_columns(4, lambda x: x @ torch.tensor([1.0, -4.0, 2.0, 0.5]).double())
+    splits = splits_of(torch.randn(60, 4, generator=seeded(1)))
+    for name in ("insertion_area", "deletion_area"):
+        assert 0 <= measured(Faithfulness(), model, splits, name).value <= 1
+    x, background = torch.ones(1, 3), torch.zeros(1, 3)
+    steps = of_columns(3, lambda v: v @ torch.tensor([3.0, 2.0, 1.0]).double())
+    attribution = ExactShapley()(steps, x, background, rng=seeded())
+    found = Explained(attribution, torch.zeros(1).long(), attribution.values[..., 0])
+    drawn = curves(steps, found, Sample(x, background), 1, 10, seeded())
+    # answers, as distances from 6: shown 0, 3, 5, 6 and hidden 6, 3, 1, 0
+    level = drawn.levels()[:2, 0]
+    assert level.tolist() == pytest.approx(
+        [(0 / 2 + 3 + 5 + 6 / 2) / 3, (6 / 2 + 3 + 1 + 0 / 2) / 3]
+    )
 
 
 def test_curves_agree_with_hiding_feature_by_feature():

@@ -2,17 +2,21 @@
 
 from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.attributions import Attributions
+from fivefold.explanation.completeness import Completeness
 from fivefold.explanation.drift import AttributionDrift
 from fivefold.explanation.exact import ExactShapley
 from fivefold.explanation.explain import explain
 from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.faithfulness import Faithfulness
+from fivefold.explanation.faithfulness_correlation import FaithfulnessCorrelation
 from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
+from fivefold.explanation.infidelity import Infidelity
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
 from fivefold.explanation.linear import LinearSHAP
 from fivefold.explanation.occlusion import Occlusion
+from fivefold.explanation.parameter_randomisation import ParameterRandomisation
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
 from fivefold.explanation.trees import TreeSHAP
@@ -22,15 +26,19 @@ __all__ = [
     "Attribution",
     "AttributionDrift",
     "Attributions",
+    "Completeness",
     "ExactShapley",
     "Explainer",
     "Faithfulness",
+    "FaithfulnessCorrelation",
     "GradCAM",
+    "Infidelity",
     "InputXGradient",
     "IntegratedGradients",
     "LeverageSHAP",
     "LinearSHAP",
     "Occlusion",
+    "ParameterRandomisation",
     "SmoothGrad",
     "Stability",
     "TreeSHAP",

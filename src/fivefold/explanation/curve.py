@@ -32,10 +32,19 @@ class Curves(NamedTuple):
         kept = (self.shown, self.hidden, self.by_chance.mean(1))
         return torch.stack([torch.trapezoid(c, self.at) for c in kept]) / (1 - self.at[1])
 
+    def levels(self) -> Float[Tensor, "curve rows"]:
+        """Return how high each curve lies on average, above the row's lowest answer: shown, hidden, by chance."""
+        lowest = self._every().amin(1)
+        kept = (self.shown, self.hidden, self.by_chance.mean(1))
+        return torch.stack([torch.trapezoid(c, self.at) - lowest for c in kept])
+
     def spread(self) -> Float[Tensor, " rows"]:
         """Return how far each row's answer moves at most."""
-        every = torch.cat([self.shown, self.hidden, self.by_chance.flatten(1)], 1)
+        every = self._every()
         return every.amax(1) - every.amin(1)
+
+    def _every(self) -> Float[Tensor, "rows answers"]:
+        return torch.cat([self.shown, self.hidden, self.by_chance.flatten(1)], 1)
 
 
 def curves(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Generator, Tensor
 
 from fivefold.core.chart import Chart
@@ -19,6 +20,7 @@ from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.importance import importance_chart
 from fivefold.explanation.rank import rank_correlation, top_overlap
 from fivefold.explanation.sample import QUICK, Explained, Sample, explained, sample
+from fivefold.explanation.trust.unrelated import of_unrelated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +28,15 @@ class AttributionDrift(Comparison):
     """Agreement of two models' attributions on the same rows, for the class that the first predicts.
 
     Both are explained with the same sets of features, so that identical models agree perfectly. The
-    floors are those of two random rankings; models that have nothing in common reach more where some
-    values lie far out, because such values move any model.
+    floors are what untrained networks of the same kind reach: more than two random rankings, because
+    values that lie far out move any model.
 
     Attributes:
         explainer: What makes the attributions.
         n_rows: Test rows to explain.
         n_background: Training rows that stand for "not known".
         k: How many of the most important features to compare (at most half of all).
+        n_untrained: Untrained networks that the floors are the mean of.
     """
 
     axis: ClassVar[Axis] = Axis.EXPLANATION
@@ -41,6 +44,7 @@ class AttributionDrift(Comparison):
     n_rows: Count = 40
     n_background: Count = 32
     k: Count = 5
+    n_untrained: Count = 3
 
     def __call__(
         self, before: Model, after: Model, splits: Splits, *, rng: Generator
@@ -58,14 +62,20 @@ class AttributionDrift(Comparison):
             for m in (before, after)
         )
         note = _note(one, other, rows, after)
-        n = one.attribution.groups.n
-        k = max(1, min(self.k, n // 2))
+        k = max(1, min(self.k, one.attribution.groups.n // 2))
         ranks = rank_correlation(one.values, other.values)
         overlap = top_overlap(one.values, other.values, k)
+        strangers = of_unrelated(self.explainer, before, one, rows, self.n_untrained, spawn(rng))
+        anyway = (
+            float(torch.stack([rank_correlation(one.values, s) for s in strangers]).mean()),
+            float(torch.stack([top_overlap(one.values, s, k) for s in strangers]).mean()),
+        )
         method, chart = one.attribution.method, _chart(one, other)
         return [
-            _agreement("attribution_agreement", ranks, (-1.0, 0.0), method, note, chart),
-            _agreement("top_feature_overlap", overlap, (0.0, k / n), f"{method}, top {k}", note),
+            _agreement("attribution_agreement", ranks, (-1.0, anyway[0]), method, note, chart),
+            _agreement(
+                "top_feature_overlap", overlap, (0.0, anyway[1]), f"{method}, top {k}", note
+            ),
         ]
 
 
@@ -105,11 +115,15 @@ def _agreement(
 def _note(one: Explained, other: Explained, rows: Sample, after: Model) -> Text:
     unsure, n = one.n_unsure + other.n_unsure, len(one.values)
     if not after.task.is_classification:
-        return text("{unsure} of {all} attributions have not converged.", unsure=unsure, all=2 * n)
+        return text(
+            "The floor is what untrained networks reach; {unsure} of {all} attributions have not converged.",
+            unsure=unsure,
+            all=2 * n,
+        )
     changed = int((after.predict(as_tensor(rows.x)).argmax(-1) != one.target).sum())
     return text(
-        "The two models answer {changed} of {n} rows differently; {unsure} of {all} attributions have not "
-        "converged.",
+        "The two models answer {changed} of {n} rows differently. The floor is what untrained networks reach; "
+        "{unsure} of {all} attributions have not converged.",
         changed=changed,
         n=n,
         unsure=unsure,

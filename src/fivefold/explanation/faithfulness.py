@@ -1,6 +1,6 @@
 """Whether the features called important are (Samek et al., 2017; Petsiuk, Das and Saenko, 2018)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Generator, Tensor
@@ -9,7 +9,7 @@ from fivefold.core.chart import Cell, Chart
 from fivefold.core.data import Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Axis, Evidence, Finding
-from fivefold.core.interval import bootstrap, mean_interval
+from fivefold.core.interval import mean_interval
 from fivefold.core.limits import Count
 from fivefold.core.model import Model
 from fivefold.core.probe import Probe
@@ -18,14 +18,16 @@ from fivefold.core.text import Text, text
 from fivefold.explanation.curve import Curves, curves
 from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.sample import QUICK, Explained, explained, sample
+from fivefold.explanation.trust.ratio import ratio_interval
 
 
 @dataclass(frozen=True, kw_only=True)
 class Faithfulness(Probe):
-    """Area between the insertion and the deletion curve, as a share of how far the answer can move.
+    """Areas of the insertion and the deletion curve, and between them, as shares of how far the answer can move.
 
-    1 if one feature alone decides and is called most important; 0 for features in random order; below 0
-    if important features are called unimportant.
+    Between them lies 1 if one feature alone decides and is called most important; 0 for features in
+    random order; less than 0 if important features are called unimportant. The area of a curve is its
+    mean height above the row's lowest answer, and is to be read beside that of random orders.
 
     Attributes:
         explainer: What calls features important.
@@ -43,7 +45,7 @@ class Faithfulness(Probe):
     n_points: Count = 15
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
-        """Return the area, with the curves.
+        """Return the area between the curves, with a picture of them, and the area of each.
 
         Raises:
             NotMeasurable: The answers do not depend on any feature.
@@ -55,7 +57,7 @@ class Faithfulness(Probe):
         if float(spread.sum()) < 1e-9:
             raise NotMeasurable("The answers stay the same whichever features are hidden.")
 
-        value, low, high = _ratio(shown - hidden, spread, spawn(rng))
+        value, low, high = ratio_interval(shown - hidden, spread, spawn(rng), (-1.0, 1.0))
         insertion, deletion = (
             (a.sum() / spread.sum()).item() for a in (shown - chance, chance - hidden)
         )
@@ -75,17 +77,43 @@ class Faithfulness(Probe):
                 interval="bootstrap over rows",
                 note=_note(found, insertion, deletion),
                 chart=_chart(model, drawn),
-            )
+            ),
+            *_areas(drawn, found.attribution.method, spawn(rng)),
         ]
 
 
-def _ratio(area: Tensor, spread: Tensor, rng: Generator) -> tuple[float, float, float]:
-    """Return sum / sum with its bootstrap interval; of a single row, all that is possible."""
-    value = float(area.sum() / spread.sum())
-    if len(area) < 2:
-        return value, min(value, -1.0), max(value, 1.0)
-    low, high = bootstrap(lambda rows: area[rows].sum() / spread[rows].sum(), len(area), rng)
-    return value, min(low, value), max(high, value)
+def _areas(drawn: Curves, method: str, rng: Generator) -> list[Evidence]:
+    spread, (shown, hidden, chance) = drawn.spread(), drawn.levels()
+    insertion = _area("insertion_area", shown, chance, spread, method, rng)
+    deletion = _area("deletion_area", hidden, chance, spread, method, rng)
+    note = text(
+        "By chance is meant: random orders of the features, {n} for each row.",
+        n=drawn.by_chance.shape[1],
+    )
+    return [
+        replace(insertion, better="higher", ceiling=1.0, note=note),
+        replace(deletion, note=note),
+    ]
+
+
+def _area(
+    name: str, level: Tensor, chance: Tensor, spread: Tensor, method: str, rng: Generator
+) -> Evidence:
+    value, low, high = ratio_interval(level, spread, rng, (0.0, 1.0))
+    return Evidence(
+        axis=Axis.EXPLANATION,
+        name=name,
+        value=value,
+        low=low,
+        high=high,
+        n=len(spread),
+        unit="fraction",
+        better="lower",
+        floor=float(chance.sum() / spread.sum()),
+        ceiling=0.0,
+        setting=method,
+        interval="bootstrap over rows",
+    )
 
 
 def _note(found: Explained, insertion: float, deletion: float) -> Text:

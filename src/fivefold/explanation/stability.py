@@ -1,4 +1,4 @@
-"""Whether an explanation survives small changes of the input, and another seed (Yeh et al., 2019, max-sensitivity)."""
+"""Max-sensitivity: whether an explanation survives small changes of the input (Yeh et al., 2019), and another seed."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,6 +20,8 @@ from fivefold.core.text import Text, text
 from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.rank import rank_correlation
 from fivefold.explanation.sample import QUICK, Explained, Sample, explained, sample
+from fivefold.explanation.trust.chance import of_others
+from fivefold.explanation.trust.sensitivity import largest_change, relative_change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,25 +64,35 @@ class Stability(Probe):
         plain, *others = found.values.chunk(1 + self.n_changes)
         method = found.attribution.method
         setting = f"{method}, linf eps {self.eps:g}"
-        change = torch.stack([_relative_change(plain, o) for o in others]).amax(0)
+        change = largest_change(plain, torch.stack(others))
         ranks = torch.stack([rank_correlation(plain, o) for o in others]).amin(0)
+        strangers, alike_anyway = _by_chance(plain)
         seeds = rank_correlation(plain, again.values)
         worst = text(
-            "The worst of {n} random changes per row, so the true worst may be worse; {unsure} of {all} "
-            "attributions have not converged.",
+            "The worst of {n} random changes per row, so the true worst may be worse; by chance is meant: "
+            "another row in place of a changed one; {unsure} of {all} attributions have not converged.",
             n=self.n_changes,
             unsure=found.n_unsure,
             all=len(found.values),
         )
         alike = text("Two explanations of the same rows that differ in nothing but the seed.")
         return [
-            _change(change, setting, worst),
-            _ranks("rank_stability", ranks, setting, worst),
-            _ranks("seed_agreement", seeds, method, alike),
+            _change(change, strangers, setting, worst),
+            _ranks("rank_stability", ranks, alike_anyway, setting, worst),
+            _ranks("seed_agreement", seeds, alike_anyway, method, alike),
         ]
 
 
-def _change(change: Tensor, setting: str, note: Text) -> Evidence:
+def _by_chance(values: Tensor) -> tuple[float | None, float | None]:
+    """Return the change, and the rank correlation, of each row with another; None if there is no other."""
+    if len(values) < 2:
+        return None, None
+    others = of_others(values)
+    change, ranks = relative_change(values, others), rank_correlation(values, others)
+    return float(change.mean()), float(ranks.mean())
+
+
+def _change(change: Tensor, strangers: float | None, setting: str, note: Text) -> Evidence:
     value, low, high = mean_interval(change)
     return Evidence(
         axis=Axis.EXPLANATION,
@@ -91,6 +103,7 @@ def _change(change: Tensor, setting: str, note: Text) -> Evidence:
         n=len(change),
         unit="fraction",
         better="lower",
+        floor=strangers,
         ceiling=0.0,
         setting=setting,
         interval="Student t over rows",
@@ -98,7 +111,7 @@ def _change(change: Tensor, setting: str, note: Text) -> Evidence:
     )
 
 
-def _ranks(name: str, ranks: Tensor, setting: str, note: Text) -> Evidence:
+def _ranks(name: str, ranks: Tensor, strangers: float | None, setting: str, note: Text) -> Evidence:
     value, low, high = mean_interval(ranks)
     return Evidence(
         axis=Axis.EXPLANATION,
@@ -109,7 +122,7 @@ def _ranks(name: str, ranks: Tensor, setting: str, note: Text) -> Evidence:
         n=len(ranks),
         unit="rank correlation",
         better="higher",
-        floor=0.0,
+        floor=strangers,
         ceiling=1.0,
         setting=setting,
         interval="Student t over rows",
@@ -127,7 +140,3 @@ def _moved(
     step = torch.rand(n, *x.shape, generator=rng) * 2 - 1
     near = (x + eps * space.unit * step).clamp(space.low, space.high)
     return torch.where(space.can_move, near, x)
-
-
-def _relative_change(plain: Tensor, other: Tensor) -> Float[Tensor, " rows"]:
-    return (other - plain).norm(dim=1) / plain.norm(dim=1).clamp(min=1e-9)
