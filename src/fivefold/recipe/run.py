@@ -15,6 +15,7 @@ from fivefold.core.data import Dataset
 from fivefold.core.errors import FivefoldError, LimitReached
 from fivefold.recipe.environment import environment
 from fivefold.recipe.folder import RunFolder
+from fivefold.recipe.index import note
 from fivefold.recipe.key import seed_of
 from fivefold.recipe.recipe import Recipe
 from fivefold.recipe.stage import DataCard, Run
@@ -64,6 +65,7 @@ def carry_out(
             run = replace(run, stages=(*run.stages, stage), created=now())
             if len(run.stages) == len(recipe.steps) + 1:
                 folder.keep_run(run)
+                note(folder.path)  # if it fails, the index is made again when somebody looks
             log(folder, f"{stage.name}: {'unchanged' if stage.was_cached else 'made'}")
             yield run
 
