@@ -5,7 +5,16 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fivefold.core.probe import Comparison, Probe
 from fivefold.efficiency import Energy, Latency, Operations, Size, Speedup
-from fivefold.explanation import AttributionDrift, Attributions, Faithfulness, Stability
+from fivefold.explanation import (
+    AttributionDrift,
+    Attributions,
+    Completeness,
+    Faithfulness,
+    FaithfulnessCorrelation,
+    Infidelity,
+    ParameterRandomisation,
+    Stability,
+)
 from fivefold.generalization import Calibration, CorruptionAccuracy, RobustAccuracy, WorstGroup
 from fivefold.learning import AUC, F1, R2, RMSE, Accuracy
 from fivefold.privacy import Epsilon, MembershipInference
@@ -58,6 +67,10 @@ def full() -> ProbeSet:
             Faithfulness(n_rows=200),
             Stability(n_rows=50, n_changes=5),
             Attributions(n_rows=200),
+            FaithfulnessCorrelation(n_rows=100),
+            Infidelity(n_rows=100),
+            Completeness(n_rows=100),
+            ParameterRandomisation(n_rows=50, n_background=16, n_draws=10),
             Epsilon(),
             MembershipInference(n_shadow=32, n_examples=10_000),
             RobustAccuracy(examples=1000, steps=50, restarts=5, queries=1000),
