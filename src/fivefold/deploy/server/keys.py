@@ -94,7 +94,8 @@ class Token:
         """
         token = _shown(headers.get(b"authorization", b""), for_browsers=for_browsers)
         if not token:
-            challenge = b'Basic realm="fivefold", Bearer' if for_browsers else b"Bearer"
+            # one challenge alone: Chromium does not ask for a password where a line names two
+            challenge = b'Basic realm="fivefold"' if for_browsers else b"Bearer"
             reason = text("A key is needed: Authorization: Bearer KEY.")
             raise Refused(401, "token", reason, challenge=challenge)
         found = self._named(hashlib.sha256(token[:LONGEST]).hexdigest())
