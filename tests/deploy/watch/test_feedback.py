@@ -1,6 +1,9 @@
 """True labels over HTTP: only who asked may label, once, with classes that exist."""
 
 import json
+import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +17,9 @@ from fivefold.deploy.watch import Monitor, routes
 from fivefold.deploy.watch.feedback import MOST_ROWS
 from fivefold.deploy.watch.routes import MOST_BYTES, language_of
 
+feedback_routes = sys.modules[
+    "fivefold.deploy.watch.routes"
+]  # the package shows a function of that name
 PATH = "/v2/models/toy/feedback"
 
 
@@ -27,6 +33,14 @@ class Named:
         if scope["type"] == "http":
             scope.setdefault("state", {})["client"] = dict(scope["headers"])[b"x-client"].decode()
         await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def at_once() -> Iterator[None]:
+    """Do not wait for requests that might still be on their way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feedback_routes, "PAUSE", 0.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +69,14 @@ def test_only_who_asked_may_label_and_only_once(monitor, ask):
     assert (good.status_code, good.json()["accepted"]) == (200, True)
     assert ask(told, "ann").status_code == 404
     assert len(monitor.view().pairs) == 2
+
+
+def test_a_label_that_overtakes_its_request_is_taken(monitor, ask, monkeypatch):
+    monkeypatch.setattr(feedback_routes, "PAUSE", 0.2)
+    late = threading.Timer(0.1, monitor, [event(rows(1), request="late", client="ann")])
+    late.start()
+    assert ask({"id": "late", "label": "no"}).status_code == 200
+    late.join()
 
 
 def test_two_clients_may_use_the_same_id(monitor, ask):

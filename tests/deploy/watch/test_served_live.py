@@ -74,8 +74,8 @@ def keyed(shipped: Shipped, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def used(keyed: Keyed) -> Keyed:
-    """Return the server after twenty requests of Ann, each with the label that was answered."""
-    for i in range(20):
+    """Return the server after sixty requests of Ann, each with the label that was answered."""
+    for i in range(60):
         (label, _) = keyed.infer(f"r{i}", keyed.ann).told["outputs"]
         assert keyed.label(f"r{i}", label["data"][0], keyed.ann) == 200
     return keyed
@@ -104,10 +104,10 @@ def test_the_gate_passes_over_http_with_a_key(used, shipped, tmp_path):
     assert said.returncode == 0, said.stderr
     told = json.loads(said.stdout)
     assert told["live"]["digest"] == shipped.digest
-    assert told["live"]["requests"] >= 20
+    assert told["live"]["requests"] >= 60
     assert [c["stage"] for c in told["checks"]] == ["plain", "live"]
     assert used.bob not in said.stdout + said.stderr
-    assert "failure" not in (tmp_path / "x.xml").read_text()
+    assert "<failure" not in (tmp_path / "x.xml").read_text()
 
 
 @pytest.mark.slow
@@ -119,8 +119,9 @@ def test_the_gate_fails_over_http(used, shipped, tmp_path):
     )
     said = gate(shipped.run, "--live", used.url + "/live/evidence.json", "--token-file", tmp_path / "key", "--policy", tmp_path / "p.toml", "--lang", "zh")  # fmt: skip
     assert said.returncode == 4, said.stderr
-    assert "未通过  live   efficiency.latency_p50[live]" in said.stdout
-    assert "通过    live   learning.accuracy" in said.stdout
+    lines = [line.split()[:3] for line in said.stdout.splitlines()]
+    assert ["未通过", "live", "efficiency.latency_p50[live]"] in lines
+    assert ["通过", "live", "learning.accuracy"] in lines
 
 
 @pytest.mark.slow
@@ -150,12 +151,13 @@ def test_a_browser_shows_its_key_as_a_password(keyed):
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])  # fmt: skip
         page = browser.new_context(
-            http_credentials={"username": "", "password": keyed.ann}
+            http_credentials={"username": "any", "password": keyed.ann}
         ).new_page()
-        page.goto(f"{keyed.url}/live")
+        shown = page.goto(f"{keyed.url}/live")
+        assert shown is not None
+        assert shown.status == 200, shown.text()
         page.wait_for_function("() => document.querySelector('#status').dataset.at === 'live'")
-        nobody = browser.new_page()
-        refused = nobody.goto(f"{keyed.url}/live")
-        assert refused is not None
-        assert refused.status == 401
         browser.close()
+    refused = keyed.server.ask("/live")
+    assert refused.status == 401
+    assert refused.headers["www-authenticate"].startswith("Basic")  # so that a browser asks

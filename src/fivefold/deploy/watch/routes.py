@@ -1,12 +1,13 @@
 """What the monitor shows over HTTP: the live page, its stream, its state, its evidence, Prometheus, feedback."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fivefold.core.errors import FivefoldError, MissingExtra
 from fivefold.core.text import Language
-from fivefold.deploy.watch.labels import labels_of
+from fivefold.deploy.watch.labels import Labels, labels_of
 from fivefold.deploy.watch.live import seal_live
 from fivefold.deploy.watch.metrics import registry_of
 from fivefold.deploy.watch.monitor import Monitor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 MOST_BYTES = 65_536
+TRIES, PAUSE = 4, 0.15  # at labels that come at once, and seconds between them
 
 
 def routes(monitor: Monitor) -> "list[BaseRoute]":
@@ -107,7 +109,6 @@ def _metrics(monitor: Monitor) -> "Callable[[Request], Response]":
 
 
 def _feedback(monitor: Monitor) -> "Callable[[Request], Awaitable[Response]]":
-    from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse
 
     async def take(request: "Request") -> "Response":
@@ -121,11 +122,22 @@ def _feedback(monitor: Monitor) -> "Callable[[Request], Awaitable[Response]]":
         except FivefoldError as error:
             return JSONResponse({"error": str(error)}, 400)
         client = str(getattr(request.state, "client", ""))
-        known = await run_in_threadpool(monitor.label, told.request, told.labels, client)
+        known = await _taken(monitor, told, client)
         answer: dict[str, Any] = {"request": told.request, "accepted": known}
         return JSONResponse(answer, 200 if known else 404, headers=PRIVATE)
 
     return take
+
+
+async def _taken(monitor: Monitor, told: Labels, client: str) -> bool:
+    """Hand the labels over; a request that was answered a moment ago may still be on its way to the monitor."""
+    from starlette.concurrency import run_in_threadpool
+
+    for _ in range(TRIES):
+        if await run_in_threadpool(monitor.label, told.request, told.labels, client):
+            return True
+        await asyncio.sleep(PAUSE)
+    return False
 
 
 async def _body(request: "Request") -> bytes | None:
