@@ -120,3 +120,52 @@ def test_an_unknown_model_is_not_found(client: Any) -> None:
     with pytest.raises(InferenceServerException) as refused:
         client.infer("nobody", [tensor(X, binary=True)])
     assert refused.value.status() == "404"
+
+
+def test_a_version_may_be_named(client: Any) -> None:
+    found = client.infer("toy", [tensor(X, binary=True)], model_version="1")
+    assert found.get_response()["model_version"] == "1"
+    with pytest.raises(InferenceServerException) as refused:
+        client.infer("toy", [tensor(X, binary=True)], model_version="7")
+    assert refused.value.status() == "404"
+
+
+def test_a_request_without_an_id_gets_one(client: Any) -> None:
+    ids = [client.infer("toy", [tensor(X, binary=True)]).get_response()["id"] for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert all(ids)
+
+
+def test_a_missing_number_of_an_optional_column_is_null(server: Server) -> None:
+    one = {"name": "input", "datatype": "FP32", "shape": [1, 3], "data": [0.5, 1, None]}
+    assert server.ask(body={"inputs": [one]}).status == 200
+
+
+def test_data_may_be_nested_lists(server: Server) -> None:
+    wanted = [{"name": "logits"}]
+    nested = {"name": "input", "datatype": "FP32", "shape": [3, 3], "data": X.tolist()}
+    flat = nested | {"data": X.flatten().tolist()}
+    told = [server.ask(body={"inputs": [one], "outputs": wanted}).told for one in (nested, flat)]
+    assert told[0]["outputs"] == told[1]["outputs"]
+
+
+def test_all_outputs_may_be_asked_for_in_bytes(server: Server) -> None:
+    one = {"name": "input", "datatype": "FP32", "shape": [3, 3], "data": X.flatten().tolist()}
+    asked = {"inputs": [one], "parameters": {"binary_data_output": True}}
+    found = server.ask(body=asked)
+    head = int(found.headers["inference-header-content-length"])
+    assert isinstance(found.told, bytes)
+    assert b'"binary_data_size":24' in found.told[:head]
+    assert len(found.told) == head + 3 * (4 + len("no")) + 3 * 2 * 4 + expected().argmax(1).sum()
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_probabilities_are_the_softmax_of_the_logits(server: Server, rows: int) -> None:
+    data = X[:1].repeat(rows, 0)
+    one = {"name": "input", "datatype": "FP32", "shape": [rows, 3], "data": data.flatten().tolist()}
+    asked = {"inputs": [one], "outputs": [{"name": "probabilities"}, {"name": "logits"}]}
+    shares, logits = (np.array(o["data"]) for o in server.ask(body=asked).told["outputs"])
+    raised = np.exp(logits.reshape(rows, -1))
+    np.testing.assert_allclose(
+        shares.reshape(rows, -1), raised / raised.sum(1, keepdims=True), atol=1e-6
+    )

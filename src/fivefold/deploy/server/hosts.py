@@ -34,5 +34,5 @@ class Hosts:
     def _check(self, told: bytes) -> None:
         name, colon, port = told.rpartition(b":")
         name = name if colon and port.isdigit() else told
-        if name and name.lower() not in self.names:
+        if told and name.lower() not in self.names:
             raise Refused(421, "malformed", text("This server does not go by that name."))
