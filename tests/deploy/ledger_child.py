@@ -46,9 +46,9 @@ def kill(path: Path, kills: int, rng: torch.Generator) -> None:
     """Kill writers of one log; say how many rows were there before, acknowledged, and there after."""
     before = 0
     for _ in range(kills):
-        said = kill_one(path, 0.1 * float(torch.rand((), generator=rng)))
+        said = kill_one(path, 0.4 * float(torch.rand((), generator=rng)))
         if path.exists() and path.stat().st_size:
-            for n, head in said:
+            for n, head in said[-1:]:  # the chain vouches for those before
                 found = verify_ledger(path, head)
                 assert found.rows - found.after_anchor == before + n, (before, n, found)
             before = verify_ledger(path).rows
