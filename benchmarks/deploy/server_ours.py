@@ -25,6 +25,6 @@ served = Served(model=model, settings=settings, detector=detector)
 with Ledger(folder / "audit.sqlite", "0" * 64, model.task.classes) as ledger:
     app, batcher = app_of(served, [monitor, ledger], routes(monitor), lambda: ledger.is_full)
     monitor.depth = lambda: batcher.waiting
-    keeper = Keeper(monitor, folder).start()
+    keeper = Keeper(monitor, folder, 30.0).start()  # as the command line has it
     serve(app, opened("127.0.0.1", port))
     keeper.stop()

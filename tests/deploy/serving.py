@@ -97,6 +97,17 @@ def running(**options: Any) -> Generator[Server]:
         process.stdout.close()
 
 
+def command(*words: object) -> "subprocess.Popen[str]":
+    """Start `fivefold serve`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fivefold", "serve", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        text=True,
+    )
+
+
 def until_ready(server: Server) -> None:
     for _ in range(200):
         with suppress(OSError):

@@ -30,6 +30,7 @@ from fivefold.deploy.watch import Keeper, Monitor, Subject, read_reference, rout
 from fivefold.models import TorchModel
 
 AUDIT = "audit.sqlite"
+EVERY = 30.0  # seconds between two writings of the evidence: its sums cost up to a second
 RARE = 0.02  # false alarms that are worth refusing for
 
 
@@ -97,7 +98,7 @@ def serve(folder: Path, where: Where, settings: Settings, voice: Voice) -> None:
         _say(bundle, guard, settings, where.log, voice)
         _say_where(settings, door.getsockname(), voice)
         app.on_drain = monitor.close
-        keeper = Keeper(monitor, where.state).start()
+        keeper = Keeper(monitor, where.state, EVERY).start()
         try:
             listen(app, door)
         finally:

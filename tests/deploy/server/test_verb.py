@@ -1,15 +1,12 @@
 """`fivefold serve` of a real bundle, from the command line."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from serving import Server, until_ready
+from serving import Server, command, until_ready
 from toy_run import toy_run
 
 from fivefold.core.data import Dataset
@@ -26,16 +23,6 @@ def bundle(table: Dataset, untrained: TorchModel, trained: TorchModel, tmp_path:
     papers = guard_papers(trained, table.splits.seen)
     write_bundle(run, "plain", trained, tmp_path / "b", papers=papers)
     return tmp_path / "b"
-
-
-def command(*words: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "fivefold", "serve", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        text=True,
-    )
 
 
 @pytest.fixture
