@@ -3,10 +3,13 @@ from typing import Any
 import pytest
 import torch
 from games import Function, of_columns, splits_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.schema import Column, Schema
 from fivefold.explanation import ExactShapley, LeverageSHAP, Stability
+from fivefold.explanation.trust.sensitivity import largest_change
 from seeding import seeded
 
 
@@ -66,3 +69,26 @@ def test_changes_stay_inside_eps_and_the_range():
     assert (near[:, 0, 1] - 5).abs().max() > 0.8
     assert near[:, 1, 1].isnan().all()
     assert torch.equal(near[..., 2], x[:, 2].expand(50, -1))
+
+
+def test_floors_are_those_of_another_row(trained, table):
+    found = measured(Stability(explainer=ExactShapley()), trained, table.splits)
+    assert found["sensitivity"].high < found["sensitivity"].floor
+    assert found["rank_stability"].low > found["rank_stability"].floor
+    alone = measured(Stability(explainer=ExactShapley(), n_rows=1), trained, table.splits)
+    assert alone["sensitivity"].floor is None
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(n=st.integers(1, 5), changes=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_the_largest_change_agrees_with_looking_at_each(n, changes, seed):
+    """Yeh et al., 2019, definition 3.1, relative to the length of the attributions."""
+    plain = torch.randn(3, n, generator=seeded(seed)).double()
+    others = torch.randn(changes, 3, n, generator=seeded(seed + 1)).double()
+    for i, got in enumerate(largest_change(plain, others).tolist()):
+        length = sum(float(v) ** 2 for v in plain[i]) ** 0.5
+        gaps = [
+            sum((float(a) - float(b)) ** 2 for a, b in zip(plain[i], o[i], strict=True)) ** 0.5
+            for o in others
+        ]
+        assert got == pytest.approx(max(gaps) / length)
