@@ -1,4 +1,4 @@
-"""Write the benchmark table into README and docs, from `results/*.json`.
+"""Write the benchmark tables into README and docs, from `results/*.json`: every row in docs, a line per work in README.
 
 python benchmarks/table.py           write
 python benchmarks/table.py --check   exit with 1 if a page is not up to date
@@ -6,6 +6,7 @@ python benchmarks/table.py --check   exit with 1 if a page is not up to date
 
 import argparse
 import json
+import statistics
 import sys
 from pathlib import Path
 
@@ -19,7 +20,10 @@ HEADS = {
 }
 SIGNS = {"en": ("reached", "**falls short**"), "zh": ("达到", "**未达到**")}
 NOTHING = {"en": "No benchmark has been run yet.", "zh": "还没有运行过基准测试。"}
-PAGES = {"README.md": "en", "README.zh-CN.md": "zh", "docs/benchmarks.md": "en"}
+BRIEF = {
+    "en": ("work", "compared with", "promises kept", "smallest ratio / promised", "median ratio"),
+    "zh": ("工作", "对比对象", "达到的承诺", "最小比值 / 承诺", "比值中位数"),
+}
 
 
 def rows() -> list[Row]:
@@ -46,6 +50,29 @@ def cells(row: Row, language: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def brief(found: list[Row], language: str) -> str:
+    """Return one line per kind of work and peer; losses are counted like wins."""
+    if not found:
+        return NOTHING[language]
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in found:
+        groups.setdefault((kind(row), f"{row.peer} {row.peer_version}".strip()), []).append(row)
+    heads = BRIEF[language]
+    lines = [heads, tuple("---" for _ in heads)]
+    for (work, peer), rows in groups.items():
+        kept = sum(row.is_reached for row in rows)
+        worst = min(rows, key=lambda row: row.ratio / row.reach)
+        middle = statistics.median(row.ratio for row in rows)
+        told = f"{kept} / {len(rows)}" if kept == len(rows) else f"**{kept} / {len(rows)}**"
+        lines.append((work, peer, told, f"{worst.ratio:.2f} / {worst.reach:.2f}", f"{middle:.2f}"))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def kind(row: Row) -> str:
+    """Return the name of a kind of work: what stands before the first comma."""
+    return row.work.partition(",")[0].partition(":")[0]
+
+
 def told(side: dict[str, object]) -> str:
     return ", ".join(f"{name} {shown(value)}" for name, value in side.items())
 
@@ -63,14 +90,21 @@ def filled(page: str, content: str) -> str:
     return f"{before}{BEGIN}\n{content}\n{END}{after}"
 
 
+PAGES = {
+    "README.md": ("en", brief),
+    "README.zh-CN.md": ("zh", brief),
+    "docs/benchmarks.md": ("en", table),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing")
     check, found, stale = parser.parse_args().check, rows(), []
-    for name, language in PAGES.items():
+    for name, (language, written) in PAGES.items():
         path = HOME / name
         page = path.read_text(encoding="utf-8")
-        wanted = filled(page, table(found, language))
+        wanted = filled(page, written(found, language))
         if wanted != page:
             stale.append(name)
             if not check:

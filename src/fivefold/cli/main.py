@@ -44,11 +44,17 @@ def answer(argv: list[str]) -> int:
 def _carried_out(argv: list[str], language: Language) -> int:
     command: Any = typer.main.get_command(app)
     put_into(command, language)
-    given = {"lang": language}  # so that a --lang before the verb counts as well
-    spoken = dict.fromkeys(command.commands, given)
+    spoken = _spoken(command, language)  # so that a --lang before the verb counts as well
     return int(
         command.main(argv, prog_name="fivefold", standalone_mode=False, default_map=spoken) or 0
     )
+
+
+def _spoken(command: Any, language: Language) -> dict[str, Any]:
+    """Return the defaults of every verb below `command`: the reader's language."""
+    given: dict[str, Any] = {"lang": language}
+    verbs = getattr(command, "commands", {})
+    return given | {name: _spoken(verb, language) for name, verb in verbs.items()}
 
 
 def _told(error: Exception, language: Language) -> int:
