@@ -20,10 +20,12 @@ class Digest(NamedTuple):
     size: int
 
 
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def canonical(value: Any) -> bytes:
     """Return the one way to write `value` as JSON: sorted keys, no blanks, ASCII (after RFC 8785)."""
-    told = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return told.encode("ascii")
+    return ENCODER.encode(value).encode("ascii")
 
 
 def from_canonical(told: bytes, *, where: str) -> Any:

@@ -1,9 +1,9 @@
 """One row of the audit log, and the hash that chains it to the row before (Haber and Stornetta 1991)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -53,30 +53,33 @@ def waiting(event: Event) -> Waiting:
 def row_of(seq: int, told: Waiting, classes: Sequence[str], bundle: str, previous: str) -> Row:
     """Return the row of an event."""
     time, request, client, verb, status, refusal, seconds, rows, digest = told.event
-    bare = Row(
-        seq=seq,
-        time=_number(time),
-        request=_legible(request),
-        client=_legible(client),
-        verb=verb,
-        status=int(status),
-        refusal=refusal,
-        seconds=_number(seconds),
-        rows=int(rows),
-        classes=_classes(told.outputs, classes),
-        score=_highest(told.scores),
-        digest=_legible(digest),
-        bundle=bundle,
-        previous=previous,
-        hash="",
-    )
-    return bare._replace(hash=hash_of(bare))
+    content: dict[str, Any] = {
+        "seq": seq,
+        "time": _number(time),
+        "request": _legible(request),
+        "client": _legible(client),
+        "verb": verb,
+        "status": int(status),
+        "refusal": refusal,
+        "seconds": _number(seconds),
+        "rows": int(rows),
+        "classes": _classes(told.outputs, classes),
+        "score": _highest(told.scores),
+        "digest": _legible(digest),
+        "bundle": bundle,
+        "previous": previous,
+    }
+    return Row(**content, hash=_hash(content))
 
 
 def hash_of(row: Row) -> str:
     """Return the SHA-256 of everything in the row but the hash itself, the previous hash included."""
     content = row._asdict()
     del content["hash"]
+    return _hash(content)
+
+
+def _hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
@@ -103,4 +106,4 @@ def _number(value: float) -> float | None:
 
 def _legible(told: str) -> str:
     """Return a string that can be written; half characters become question marks."""
-    return told.encode("utf-8", "replace").decode()
+    return told if told.isascii() else told.encode("utf-8", "replace").decode()
