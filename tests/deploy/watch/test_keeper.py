@@ -14,7 +14,7 @@ from watching import NOON, Clock, event, monitor_of, rows
 
 from fivefold.deploy.watch import LIVE, Keeper, read_live
 
-WRITER = """
+WRITER = r"""
 import os, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
@@ -27,11 +27,12 @@ warm.live(0)  # everything is imported, once
 for _ in sys.stdin:  # one child for each line
     child = os.fork()
     if child == 0:
+        os.write(1, b"%d\n" % os.getpid())
         monitor = monitor_of()
         while True:
             monitor(event(rows(1)))
             write_live(Path(sys.argv[1]), monitor.live(0))
-    print(child, flush=True)
+            os.write(1, b"written\n")
     os.waitpid(child, 0)
     print("gone", flush=True)
 """
@@ -46,22 +47,26 @@ def test_after_a_kill_it_is_the_old_or_the_new_one(tmp_path, kills):
     )  # fmt: skip
     assert parent.stdin is not None
     assert parent.stdout is not None
-    seen = set[int]()
     try:
         for i in range(kills):
             parent.stdin.write("\n")
             parent.stdin.flush()
             child = int(parent.stdout.readline())
-            time.sleep(0.03 + 0.0037 * (i % 23))
+            for _ in range(i % 4):
+                assert parent.stdout.readline() == "written\n"
+            time.sleep(0.0007 * (i % 23))
             os.kill(child, signal.SIGKILL)
-            assert parent.stdout.readline() == "gone\n"
+            while parent.stdout.readline() != "gone\n":
+                pass
             if (tmp_path / LIVE).exists():
-                seen.add(read_live((tmp_path / LIVE).read_bytes(), where=LIVE).requests)
+                told = read_live((tmp_path / LIVE).read_bytes(), where=LIVE)
+                assert told.requests >= i % 4
+            else:
+                assert i == 0
     finally:
         parent.stdin.close()
         parent.wait(10)
         parent.stdout.close()
-    assert len(seen) > 2  # killed at different moments
     keeper = Keeper(monitor_of(), tmp_path).start()
     assert {p.name for p in tmp_path.iterdir()} <= {LIVE}
     keeper.stop()
