@@ -16,6 +16,7 @@ from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME
 from fivefold.explanation.linear import LinearSHAP
 from fivefold.explanation.occlusion import Occlusion
+from fivefold.explanation.odd_kernel import OddKernelSHAP
 from fivefold.explanation.parameter_randomisation import ParameterRandomisation
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
@@ -38,6 +39,7 @@ __all__ = [
     "LeverageSHAP",
     "LinearSHAP",
     "Occlusion",
+    "OddKernelSHAP",
     "ParameterRandomisation",
     "SmoothGrad",
     "Stability",

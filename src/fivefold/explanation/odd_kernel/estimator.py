@@ -1,0 +1,162 @@
+"""Shapley values from a Gaussian process over the odd part of the game (Rasmussen and Williams, 2006)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from fivefold.core.data import Inputs
+from fivefold.core.limits import Count, Natural, Positive
+from fivefold.core.model import Model
+from fivefold.explanation.attribution import Attribution, is_sure
+from fivefold.explanation.coalitions import leverage_pairs
+from fivefold.explanation.exact import shapley_weights
+from fivefold.explanation.game import Played, play
+from fivefold.explanation.odd_kernel.likelihood import own, pooled
+from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
+from fivefold.explanation.output import output_names, unit
+from fivefold.explanation.question import Question, asked
+from fivefold.perturb import Features
+
+TUNED = 200  # sets by which a kernel is chosen; more cost time and hardly change it
+ROOM = 2**21  # entries of the matrices that exist at one time
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddKernelSHAP:
+    """Shapley values of any model from few model evaluations, with posterior standard errors.
+
+    For models that are slow to ask: it takes more time per row than LeverageSHAP and needs fewer answers.
+    Features are hidden by background rows: values answer what the model would say if a feature were
+    another row's. Values add up to (score - base) exactly; a budget of all sets is exact.
+
+    Attributes:
+        budget: Most sets of features tried, the full and the empty one included.
+        steps: Steps by which each row and output finds a kernel of its own; 0 takes one kernel for all,
+            which is fast and less accurate.
+        rounds: The budget is spent in so many rounds, each twice the one before, and no more rounds are
+            played once every row has converged.
+        tolerance: A row is converged if the error is at most this share of its attributions.
+        features: What counts as one feature.
+    """
+
+    budget: Count = 512
+    steps: Natural = 50
+    rounds: Count = 1
+    tolerance: Positive = 0.1
+    features: Features = Features()
+
+    def __call__(
+        self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
+    ) -> Attribution:
+        """Return the values and their standard errors."""
+        question = asked(model, x, background, self.features, hides_words=True)
+        keep = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng).keep
+        keep = keep[torch.randperm(len(keep), generator=rng)]
+        done, n_evaluations, found, played = 0, 0, None, None
+        for stop in _stops(len(keep), self.rounds):
+            more = _both(model, question, keep[done:stop])
+            n_evaluations += more.n_evaluations
+            played = more if played is None else _joined(played, more)
+            found = _solved(keep[:stop], played, self.steps)
+            done = stop
+            if is_sure(*found, self.tolerance).all():
+                break
+        assert found is not None
+        assert played is not None
+        values, error = found
+        return Attribution(
+            values=values,
+            base=played.empty.mean(0).expand_as(played.full),
+            score=played.full,
+            error=error,
+            is_converged=is_sure(values, error, self.tolerance),
+            groups=question.groups,
+            outputs=output_names(model.task),
+            method="OddKernelSHAP",
+            unit=unit(model.task),
+            n_evaluations=n_evaluations,
+        )
+
+
+def _stops(n_pairs: int, rounds: int) -> list[int]:
+    """Return how many pairs have been played after each round."""
+    stops = {n_pairs >> left for left in range(rounds)}
+    return sorted(stops - {0}) or [0]
+
+
+def _both(model: Model, question: Question, keep: Bool[Tensor, "pairs features"]) -> Played:
+    """Play each set and its complement: `some` is in the order pairs, then kept and hidden."""
+    both = torch.stack([keep, ~keep], 1).flatten(0, 1)
+    return play(model, question, both)
+
+
+def _joined(one: Played, other: Played) -> Played:
+    return other._replace(some=torch.cat([one.some, other.some], 1))
+
+
+def _solved(
+    keep: Bool[Tensor, "pairs features"], played: Played, steps: int
+) -> tuple[Float[Tensor, "rows features outputs"], Float[Tensor, "rows features outputs"]]:
+    n, total = keep.shape[1], played.full - played.empty.mean(0)
+    if len(keep) == 2 ** (n - 1) - 1:
+        values = _listed(keep, played)
+        return values, torch.zeros_like(values)
+    if not len(keep):
+        even = (total / n)[:, None].expand(-1, n, -1)
+        return even, torch.full_like(even, torch.inf)
+    signs = torch.cat([keep, torch.ones(1, n).bool()]).double() * 2 - 1
+    odd = (played.some[:, 0::2] - played.some[:, 1::2]) / 2
+    targets = torch.cat([odd, total[:, None] / 2], 1).transpose(1, 2)  # (rows, outputs, sets)
+    values, error = _modelled(signs, targets.flatten(0, 1), steps)
+    shape = (len(total), total.shape[1])
+    values = values.unflatten(0, shape).transpose(1, 2)
+    lacks = total - values.sum(1)
+    return values + lacks[:, None] / n, error.unflatten(0, shape).transpose(1, 2)
+
+
+def _modelled(
+    signs: Float[Tensor, "sets features"], targets: Float[Tensor, "games sets"], steps: int
+) -> tuple[Float[Tensor, "games features"], Float[Tensor, "games features"]]:
+    """Return values and errors; each game is measured in its own unit, so that all weigh alike."""
+    size = targets.square().mean(1, keepdim=True).sqrt().clamp(min=1e-150)
+    scaled = targets / size
+    found = _own(signs, scaled, steps) if steps else _pooled(signs, scaled)
+    return found.values * size, found.error * size
+
+
+def _pooled(signs: Tensor, targets: Tensor) -> Posterior:
+    tuned = _tuned(len(signs))
+    kernel = pooled(signs[tuned], targets[:, tuned])
+    values, error = posterior(kernel, signs, targets.T[None])
+    return Posterior(values[0].T, error[0].T)
+
+
+def _own(signs: Tensor, targets: Tensor, steps: int) -> Posterior:
+    tuned = _tuned(len(signs))
+    parts = []
+    for some in targets.split(max(1, ROOM // len(signs) ** 2)):
+        kernel = own(signs[tuned], some[:, tuned], steps)
+        values, error = posterior(kernel, signs, some[:, :, None])
+        doubt = optimism(signs[tuned], some[:, tuned], steps).sqrt()
+        parts.append(Posterior(values, error * doubt[:, None, None]))
+    values = torch.cat([p.values for p in parts])[:, :, 0]
+    return Posterior(values, torch.cat([p.error for p in parts])[:, :, 0])
+
+
+def _tuned(n_sets: int) -> Tensor:
+    """Return the sets that choose the kernel: the first ones, and the full set, which is the last."""
+    return torch.cat([torch.arange(min(n_sets - 1, TUNED)), torch.tensor([n_sets - 1])])
+
+
+def _listed(
+    keep: Bool[Tensor, "pairs features"], played: Played
+) -> Float[Tensor, "rows features outputs"]:
+    """Return the exact values if every set was played."""
+    n = keep.shape[1]
+    ends = torch.tensor([True, False])[:, None].expand(-1, n)
+    sets = torch.cat([torch.stack([keep, ~keep], 1).flatten(0, 1), ends])
+    empty = played.empty.mean(0).expand_as(played.full)
+    scores = torch.cat([played.some, played.full[:, None], empty[:, None]], 1)
+    return shapley_weights(sets) @ scores
