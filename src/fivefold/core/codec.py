@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from inspect import isabstract, isclass
 from math import isfinite
@@ -185,11 +186,16 @@ def _checked(value: Any, hint: Any, where: str, plugins: tuple[str, ...]) -> Any
     """Return `value` as `hint` wants it: nested tables built, lists as tuples, types checked."""
     shaped = _shaped(value, hint, where, plugins)
     try:
-        config = None if is_dataclass(hint) else _FREE  # pydantic refuses one for a dataclass
-        kind: Any = hint
-        return TypeAdapter(kind, config=config).validate_python(shaped, strict=True)
+        return _adapter(hint).validate_python(shaped, strict=True)
     except ValidationError as error:
         raise _wrong_type(error.errors()[0], value, where) from error
+
+
+@cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    config = None if is_dataclass(hint) else _FREE  # pydantic refuses one for a dataclass
+    kind: Any = hint
+    return TypeAdapter(kind, config=config)
 
 
 def _wrong_type(first: ErrorDetails, value: Any, where: str) -> BadRecipe:

@@ -89,6 +89,12 @@ class Texts:
                     where=raw.place(row, self.text),
                     mend="Fill it in, or leave the row out.",
                 )
+            if "\0" in value:  # it would vanish: texts are padded with it
+                raise BadInput(
+                    "There is a NUL byte in this text.",
+                    where=raw.place(row, self.text),
+                    mend="The file is damaged or not text; export it again as UTF-8.",
+                )
         lengths = [len(value) for value in values]
         width = min(max(lengths), self.longest)
         if width * len(values) > MOST_CHARACTERS:

@@ -106,7 +106,7 @@ def recipe_from(
     for key in table:
         if key not in KEYS:
             raise BadRecipe(
-                "A recipe has no {key}.", where=key, mend="It has: {known}.", key=key, known=", ".join(KEYS)
+                "A recipe has no {key}.", where=key or '""', mend="It has: {known}.", key=key, known=", ".join(KEYS)
             )  # fmt: skip
     plugins = tuple(_list_of(table, "plugins", str))
     preset = PRESETS[_preset_of(table)]()
@@ -172,7 +172,10 @@ def _part(table: Any, kind: type[T], where: str, plugins: tuple[str, ...]) -> T:
 def _needed(table: Mapping[str, Any], key: str) -> Any:
     if key not in table:
         raise BadRecipe(
-            "The recipe has no [{key}].", mend='Add it; "fivefold init" writes an example.', key=key
+            "The recipe has no [{key}].",
+            where=key,
+            mend='Add it; "fivefold init" writes an example.',
+            key=key,
         )
     return table[key]
 
