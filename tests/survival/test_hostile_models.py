@@ -26,8 +26,8 @@ def test_there_are_enough_of_them():
 
 
 @pytest.mark.parametrize("target", ["model.safetensors", "model.json"])
-def test_as_the_files_of_a_model(target, trained, canary, tmp_path):
-    save_model(trained, tmp_path / "sound")
+def test_as_the_files_of_a_model(target, untrained, canary, tmp_path):
+    save_model(untrained, tmp_path / "sound")
     for name, content in hostile(canary).items():
         folder = Path(shutil.copytree(tmp_path / "sound", tmp_path / "m"))
         (folder / target).write_bytes(content)
@@ -38,14 +38,14 @@ def test_as_the_files_of_a_model(target, trained, canary, tmp_path):
         shutil.rmtree(folder)
 
 
-def test_as_weights_whose_hash_was_forged_as_well(trained, canary, tmp_path):
+def test_as_weights_whose_hash_was_forged_as_well(untrained, canary, tmp_path):
     """Whoever can write both files can make the hash fit; the reader of tensors must still refuse."""
     import hashlib
     import json
 
     from fivefold.core.fingerprint import of_json
 
-    save_model(trained, tmp_path)
+    save_model(untrained, tmp_path)
     about = json.loads((tmp_path / "model.json").read_text())
     for name, content in hostile(canary).items():
         about["content"]["weights"] = hashlib.sha256(content).hexdigest()
