@@ -108,4 +108,6 @@ def test_a_call_site(kind, verb, sites, nursery, unbroken, tmp_path):
 @pytest.mark.parametrize("kind", ERRORS)
 def test_every_call_site(verb, kind, sites, nursery, unbroken, tmp_path):
     for site, call in enumerate(sites(verb), 1):
+        if kind == "short" and not call.startswith("write "):
+            continue  # the same as no space
         fails_well(verb, site, kind, call, nursery, unbroken, tmp_path)

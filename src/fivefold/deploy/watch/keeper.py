@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 
+from fivefold.core.atomic import sweep
 from fivefold.deploy.watch.live import LIVE, write_live
 from fivefold.deploy.watch.monitor import Monitor
 
@@ -31,8 +32,7 @@ class Keeper:
 
     def start(self) -> "Keeper":
         """Begin; what a server that was killed has half written is swept away."""
-        for part in self.folder.glob(f".{LIVE}.*.part") if self.folder else ():
-            part.unlink(missing_ok=True)
+        sweep(self.folder.glob(f".{LIVE}.*.part") if self.folder else ())
         self._thread.start()
         return self
 
