@@ -48,9 +48,9 @@ def recipes(draw: st.DrawFn) -> dict[str, Any]:
             case "take":
                 del inner[place[-1]]
             case "add" if isinstance(inner, dict):
-                inner[draw(st.text(max_size=8))] = draw(ODDITIES)
+                inner[draw(st.text(max_size=8))] = copy.deepcopy(draw(ODDITIES))
             case _:
-                inner[place[-1]] = draw(ODDITIES)
+                inner[place[-1]] = copy.deepcopy(draw(ODDITIES))
     return made
 
 
