@@ -24,6 +24,7 @@ from fivefold.recipe.recipe import Recipe
 from fivefold.recipe.stage import START, Stage
 from fivefold.training import checkpoint
 
+UNFINISHED = "unfinished"  # the folder of what is kept in the middle of a step
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 
@@ -111,6 +112,8 @@ class Walk:
         if made is None:
             made, model = _make(folder, todo)
             load = cache(lambda: model)
+        else:
+            checkpoint.forget(folder.path / UNFINISHED)
         return Node(_stage(todo, made, was_cached), made.model_hash, load)
 
     def _measured(self, node: Node, parent: Node | None, index: int) -> Node:
@@ -166,7 +169,7 @@ def _emptied(seen: Seen) -> Seen:
 def _make(folder: StageFolder, todo: Todo) -> tuple[Made, Model]:
     """Carry a step out and keep what it made; one that was interrupted goes on where it was."""
     rng = Generator().manual_seed(todo.seed)
-    with checkpoint.keeping(folder.path / "unfinished", rng, key=todo.key):
+    with checkpoint.keeping(folder.path / UNFINISHED, rng, key=todo.key):
         with measured() as cost:
             model = todo.make(rng)
         return folder.keep(todo.key, model, cost), model

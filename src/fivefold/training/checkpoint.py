@@ -153,6 +153,11 @@ def keeping(
         _keeper.reset(token)
 
 
+def forget(folder: Path) -> None:
+    """Remove what a process has kept in `folder` that was killed after the step was saved."""
+    snapshot.clear(folder)
+
+
 def register(rng: Generator) -> Generator:
     """Return `rng`, whose state is kept from now on, for a loss or a gradient that draws from its own.
 
