@@ -126,10 +126,10 @@ def test_a_damaged_array_file(tmp_path: Path):
 
 def test_a_file_that_unpacks_to_too_much(tmp_path: Path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((40, 50, 50)), y=Y)
-    monkeypatch.setattr("fivefold.data.array_file.MOST_BYTES", 100_000)
+    monkeypatch.setattr("fivefold.data.archive.MOST_BYTES", 100_000)
     with pytest.raises(BadInput) as caught:
         Images(path="a.npz").load(tmp_path, seeded())
-    says(caught.value, "a.npz", "sample", "limit is 100000")
+    says(caught.value, "a.npz", "sample", "would unpack to 800576")
 
 
 def test_images_in_an_unknown_file(tmp_path: Path):

@@ -1,8 +1,5 @@
 """Images in an `.npz` file of NumPy, read without running anything in it."""
 
-import struct
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +8,11 @@ import torch
 from torch import Tensor
 
 from fivefold.core.errors import BadInput
+from fivefold.data.archive import read_archive
 from fivefold.data.column import MOST_CATEGORIES
 from fivefold.data.parse import in_order
-from fivefold.data.text_file import MOST_BYTES, check_file
+from fivefold.data.text_file import check_file
 
-UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError),
-    *(ValueError, RuntimeError, OverflowError, MemoryError),
-)
 X, Y = ("x", "images"), ("y", "labels")
 
 
@@ -44,7 +38,7 @@ def read_arrays(path: Path, declared: tuple[str, ...]) -> Arrays:
             mend="Use a folder with a subfolder per class, or an .npz file with the arrays x and y.",
             ending=path.suffix or "nameless",
         )
-    images, labels = _named(path)
+    images, labels = read_archive(path, (X, Y))
     x = _channels_first(_unit(images, f"{path} (x)"), f"{path} (x)")
     if labels.ndim != 1 or len(labels) != len(x) or not len(x):
         raise BadInput(
@@ -56,41 +50,6 @@ def read_arrays(path: Path, declared: tuple[str, ...]) -> Arrays:
         )
     y, classes = _classes(labels, declared, f"{path} (y)")
     return Arrays(torch.from_numpy(x), y, classes)
-
-
-def _named(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MOST_BYTES:
-            raise _too_large(path, size)
-        with np.load(path, allow_pickle=False) as found:
-            keys = [_key(found.files, names, path) for names in (X, Y)]
-            return found[keys[0]], found[keys[1]]
-    except UNREADABLE as error:
-        is_object = "Object arrays" in str(error)
-        raise BadInput(
-            "This file holds Python objects, which may run code."
-            if is_object
-            else "This is not a whole .npz file: {problem}.",
-            where=str(path),
-            mend="Write plain arrays of numbers or text with numpy.savez.",
-            problem=str(error).partition("\n")[0],
-        ) from error
-
-
-def _key(found: list[str], names: tuple[str, ...], path: Path) -> str:
-    for name in names:
-        if name in found:
-            return name
-    raise BadInput(
-        "There is no array {name} or {other} in this file.",
-        where=str(path),
-        mend="There are: {known}.",
-        name=names[0],
-        other=names[1],
-        known=", ".join(found[:20]),
-    )
 
 
 def _unit(images: np.ndarray, place: str) -> np.ndarray:
@@ -172,13 +131,3 @@ def _classes(
         )
     position = np.array([names.index(n) for n in found.tolist()])
     return torch.from_numpy(position[index]), names
-
-
-def _too_large(path: Path, size: int) -> BadInput:
-    return BadInput(
-        "This file has {n} bytes; the limit is {most}.",
-        where=str(path),
-        mend="Leave out columns or take a sample of the rows.",
-        n=size,
-        most=MOST_BYTES,
-    )
