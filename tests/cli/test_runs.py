@@ -1,12 +1,14 @@
 """`fivefold runs`, and the index behind it."""
 
 import json
+import re
 import shutil
 
 import pytest
 import typer
+from filelock import FileLock
 
-from fivefold.recipe.index import indexed, note, reindex
+from fivefold.recipe.index import indexed, leftovers, note, reindex, sweep
 
 
 @pytest.fixture
@@ -63,6 +65,33 @@ def test_rm_asks_and_refuses_what_is_no_run(ask, work, tmp_path, monkeypatch):
     assert len(listed(ask, work)) == 2
     assert ask("runs", "rm", "one", "--workdir", work, "--yes").code == 0
     assert [e["name"] for e in listed(ask, work)] == ["two"]
+
+
+@pytest.mark.parametrize("verb", ["ls", "show", "rm", "gc", "reindex"])
+def test_help_in_both_languages(ask, verb):
+    english, other = (ask("runs", verb, "--help", "--lang", lang).out for lang in ("en", "zh"))
+    assert "--json" in english
+    assert re.search(r"--workdir .*[\u4e00-\u9fff]", other)
+    assert "Options" not in other
+
+
+def test_gc_deletes_locks_of_runs_that_are_gone(ask, work):
+    for name in ("gone", "held", "one", "index", "full"):
+        (work / f".{name}.lock").touch()
+    (work / ".full.lock").write_text("of somebody else")
+    with FileLock(work / ".held.lock"):
+        assert json.loads(ask("runs", "gc", "--workdir", work, "--json").out)["paths"] == [str(work / ".gone.lock")]  # fmt: skip
+    assert {p.name for p in work.glob(".*.lock")} == {".held.lock", ".one.lock", ".index.lock", ".full.lock"}  # fmt: skip
+
+
+def test_a_lock_taken_after_gc_looked_is_kept(work):
+    lock = work / ".gone.lock"
+    lock.touch()
+    found = leftovers(work)
+    assert found == (lock,)
+    with FileLock(lock):
+        sweep(found)
+        assert lock.exists()
 
 
 def test_gc_deletes_leftovers_alone(ask, work):

@@ -58,7 +58,9 @@ class Entry:
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether `folder` is that of a run; a bundle or a project with a recipe is none."""
+    """Return whether `folder` is that of a run; a bundle, a project with a recipe or a run half deleted is none."""
+    if folder.name.startswith("."):
+        return False
     if folder.is_symlink() or not folder.is_dir() or (folder / "manifest.json").exists():
         return False
     has_record = (folder / "run.json").is_file()

@@ -49,6 +49,7 @@ def remove(folder: Path) -> None:
             with opened(folder.parent) as connection:
                 take_out(connection, folder.name)
             shutil.rmtree(old)
+            lock.unlink(missing_ok=True)  # who waits for it makes a new one
     except Timeout as error:
         raise LimitReached(
             "Another process is working on this run.", where=str(lock), mend="Wait for it."
@@ -57,7 +58,7 @@ def remove(folder: Path) -> None:
 
 def leftovers(workdir: Path) -> tuple[Path, ...]:
     """Return what killed processes have left below `workdir` and nobody will use again."""
-    found = [path for path in workdir.glob(".*") if _is_left(path)]
+    found = [path for path in workdir.glob(".*") if _is_left(path) or _is_orphan(path)]
     for folder in workdir.glob("*"):
         if is_run(folder) and not _is_busy(folder):
             found += _inside(folder)
@@ -69,6 +70,8 @@ def sweep(paths: tuple[Path, ...]) -> None:
     for path in paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+        elif path.suffix == ".lock":
+            _drop(path)
         else:
             path.unlink(missing_ok=True)
 
@@ -102,8 +105,31 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def _is_orphan(path: Path) -> bool:
+    """Return whether `path` is the lock of a run that is gone; a file with content is somebody else's."""
+    name = path.name[1:].removesuffix(".lock")
+    if path.suffix != ".lock" or name == "index" or path.is_symlink() or not path.is_file():
+        return False
+    return not path.stat().st_size and not path.with_name(name).exists() and not _is_held(path)
+
+
+def _drop(lock: Path) -> None:
+    """Delete a lock while it is held, so that nobody can hold it; who waits for it makes a new one."""
+    try:
+        with FileLock(lock, timeout=0):
+            if not lock.with_name(lock.name[1:].removesuffix(".lock")).exists():
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        return
+
+
 def _is_busy(folder: Path) -> bool:
-    lock = folder.with_name(f".{folder.name}.lock")
+    return _is_held(folder.with_name(f".{folder.name}.lock"))
+
+
+def _is_held(lock: Path) -> bool:
+    if not lock.exists():  # to look is not to make one
+        return False
     try:
         with FileLock(lock, timeout=0):
             return False
