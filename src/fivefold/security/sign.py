@@ -3,10 +3,11 @@
 import hashlib
 import os
 import stat
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fivefold.core.atomic import naming, sync_folder, write_atomic
+from fivefold.core.atomic import naming, sweep, sync_folder, write_atomic
 from fivefold.core.errors import BadInput, Damaged
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _private_key(path: Path) -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     told = _content(path)
+    sweep(path.parent.glob(f".{escape(path.name)}.*.part"))  # a copy of it that a failure has left
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise BadInput(
             "Others can read this private key.",
