@@ -60,7 +60,9 @@ def killed(work: Callable[[], None], signs: int, seconds: float) -> bytes:
     try:
         assert os.read(inlet, 1) == b"."
         while len(said) < signs:
-            said += os.read(inlet, 1)
+            sign = os.read(inlet, 1)
+            assert sign, "the child ended early"
+            said += sign
         time.sleep(seconds)
     finally:
         os.kill(child, signal.SIGKILL)
