@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cli.outside import outside
+from fivefold.core.evidence import Missing
 from fivefold.recipe import read_run
 
 CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -85,7 +86,8 @@ def measured(run: Path) -> dict[str, float]:
 
 
 def reasons(run: Path) -> dict[str, str]:
-    return {f.key: str(f.reason) for f in read_run(run).stages[-1].findings if hasattr(f, "reason")}
+    found = read_run(run).stages[-1].findings
+    return {f.key: str(f.reason) for f in found if isinstance(f, Missing)}
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,8 @@ def test_an_explainer_of_trees_has_a_floor_too(table):
     )
     model = SklearnModel(estimator=forest, task=table.task, schema=table.schema)
     probe = AttributionDrift(explainer=TreeSHAP(), n_rows=10, n_background=5)
-    for found in probe(model, model, table.splits, rng=seeded()):
+    findings: list[Any] = probe(model, model, table.splits, rng=seeded())
+    for found in findings:
         assert found.value == 1.0
         assert found.floor < 0.9
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from games import of_columns, splits_of
@@ -8,7 +10,7 @@ from fivefold.explanation import Completeness, ExactShapley, LeverageSHAP, Occlu
 from seeding import seeded
 
 
-def measured(probe, model, splits):
+def measured(probe, model, splits) -> Any:
     (found,) = probe(model, splits, rng=seeded(3))
     return found
 

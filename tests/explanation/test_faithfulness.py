@@ -1,11 +1,11 @@
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
 from games import of_columns, splits_of
 
 from fivefold.core.errors import BadInput, NotMeasurable
-from fivefold.core.evidence import Evidence
 from fivefold.explanation import (
     LIME,
     Attribution,
@@ -37,7 +37,7 @@ class Guesses:
         return replace(found, values=torch.randn(found.values.shape, generator=rng).double())
 
 
-def measured(probe, model, splits, name="faithfulness") -> Evidence:
+def measured(probe, model, splits, name="faithfulness") -> Any:
     return {f.name: f for f in probe(model, splits, rng=seeded(3))}[name]
 
 

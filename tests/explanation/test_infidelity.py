@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from games import of_columns, splits_of
@@ -12,7 +14,7 @@ from fivefold.explanation.trust.misfit import misfit
 from seeding import seeded
 
 
-def measured(probe, model, splits):
+def measured(probe, model, splits) -> Any:
     (found,) = probe(model, splits, rng=seeded(3))
     return found
 

@@ -1,4 +1,5 @@
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from fivefold.explanation.trust.redraw import redrawn, redrawn_from_the_top
 from seeding import seeded
 
 
-def measured(probe, model, splits):
+def measured(probe, model, splits) -> Any:
     return probe(model, splits, rng=seeded(3))
 
 
@@ -74,14 +75,17 @@ def test_a_network_without_weights_says_so():
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(depth=st.integers(1, 6), n_stages=st.integers(1, 8))
 def test_layers_are_drawn_from_the_last_to_the_first_and_stay_drawn(depth, n_stages):
-    net = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), nn.ReLU()) for _ in range(depth)))
+    net: Any = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), nn.ReLU()) for _ in range(depth)))
     kept = deepcopy(net)
-    seen = list(redrawn_from_the_top(net, n_stages, seeded()))
+    seen: Any = list(redrawn_from_the_top(net, n_stages, seeded()))
     assert len(seen) == min(depth, n_stages)
     assert seen[-1][0] == 1.0
     before = [0] * depth
     for share, made in seen:
-        is_new = [not torch.equal(a[0].weight, b[0].weight) for a, b in zip(made, net, strict=True)]
+        is_new = [
+            not torch.equal(a[0].weight, b[0].weight)
+            for a, b in zip(made.children(), net.children(), strict=True)
+        ]
         n_new = round(share * depth)
         assert is_new == [False] * (depth - n_new) + [True] * n_new
         assert sum(is_new) > sum(before)
@@ -90,11 +94,10 @@ def test_layers_are_drawn_from_the_last_to_the_first_and_stay_drawn(depth, n_sta
 
 
 def test_new_weights_are_as_large_as_the_old_and_have_nothing_else_in_common():
-    net = nn.Sequential(nn.Linear(200, 100), nn.BatchNorm1d(100))
+    net: Any = nn.Sequential(nn.Linear(200, 100), nn.BatchNorm1d(100))
     with torch.no_grad():
         net[0].weight.fill_(0.5)
-    made = redrawn(net, seeded())
-    assert isinstance(made, nn.Sequential)
+    made: Any = redrawn(net, seeded())
     assert made[0].weight.square().mean().sqrt().item() == pytest.approx(0.5, rel=0.02)
     assert abs(made[0].weight.mean().item()) < 0.02
     assert torch.equal(made[0].bias.sort().values, net[0].bias.sort().values)

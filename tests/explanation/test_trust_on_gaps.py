@@ -1,5 +1,7 @@
 """The probes of trust on a table with categories and missing values, and for a number as well as a class."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -60,5 +62,6 @@ def test_gaps_and_categories_are_values_like_any_other(probe, task, splits):
 def test_drift_too(splits):
     task = Task(kind="regression")
     model = TorchModel(MLP().build(SCHEMA, task, seeded()), task, SCHEMA, MLP())
-    for found in AttributionDrift(explainer=QUICK)(model, model, splits, rng=seeded()):
+    drift: list[Any] = AttributionDrift(explainer=QUICK)(model, model, splits, rng=seeded())
+    for found in drift:
         assert found.value == 1.0

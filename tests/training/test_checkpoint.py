@@ -258,7 +258,8 @@ def pressed(where, n, run, folder):
 
     rng = seeded(5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(*where, counted)
+        owner, name = where
+        patch.setattr(owner, name, counted)
         with pytest.raises(Moment), keeping(folder, rng, key="k", every_seconds=1e6):
             run(rng)
     rng, listener = seeded(5), Plug(10**6)

@@ -63,5 +63,8 @@ def naming(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if (
+            error.errno is not None
+        ):  # without a number there is only the sentence, which a name would hide
+            error.filename = error.filename or str(path)
         raise

@@ -10,7 +10,15 @@ from fivefold.core.model import HasNet, Model
 from fivefold.core.probe import Probe
 from fivefold.core.text import Text, text
 from fivefold.efficiency import Energy, Latency, Operations, Size
-from fivefold.explanation import Attributions, Faithfulness, Stability
+from fivefold.explanation import (
+    Attributions,
+    Completeness,
+    Faithfulness,
+    FaithfulnessCorrelation,
+    Infidelity,
+    ParameterRandomisation,
+    Stability,
+)
 from fivefold.generalization import (
     Calibration,
     CorruptionAccuracy,
@@ -31,7 +39,8 @@ FULL_QUERIES, QUICK_QUERIES = 500, 100
 CHEAP_FIRST: tuple[type[Probe], ...] = (
     *(Epsilon, Size, Operations, WorstGroup, Calibration, MembershipInference),
     *(Latency, Energy, CorruptionAccuracy, Extraction, QueryRobustness),
-    *(Faithfulness, Stability, Detection, RobustAccuracy, Attributions),
+    *(Faithfulness, FaithfulnessCorrelation, Infidelity, Completeness, Stability),
+    *(Detection, RobustAccuracy, Attributions, ParameterRandomisation),
 )
 
 

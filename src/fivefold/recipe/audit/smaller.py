@@ -6,7 +6,16 @@ from typing import Any
 
 from fivefold.core.probe import Probe
 from fivefold.efficiency import Energy, Latency
-from fivefold.explanation import Attributions, Faithfulness, LeverageSHAP, Stability
+from fivefold.explanation import (
+    Attributions,
+    Completeness,
+    Faithfulness,
+    FaithfulnessCorrelation,
+    Infidelity,
+    LeverageSHAP,
+    ParameterRandomisation,
+    Stability,
+)
 from fivefold.generalization import (
     Calibration,
     CorruptionAccuracy,
@@ -21,6 +30,10 @@ SIZES: Mapping[type[Probe], tuple[str, int]] = {
     Faithfulness: ("n_rows", 6),
     Stability: ("n_rows", 4),
     Attributions: ("n_rows", 10),
+    FaithfulnessCorrelation: ("n_rows", 6),
+    Infidelity: ("n_rows", 6),
+    Completeness: ("n_rows", 6),
+    ParameterRandomisation: ("n_rows", 4),
     MembershipInference: ("n_examples", 100),
     RobustAccuracy: ("examples", 25),
     QueryRobustness: ("examples", 25),
