@@ -119,7 +119,8 @@ def test_numbers_change_and_words_can_be_read(look, language, scheme):
     assert rows.count() >= 15
     assert page.locator("#tile-drifted.alert").count() == 1
     for name in ("requests", "latency", "alarms"):
-        assert page.locator(f"#{name} svg path").count() >= 1, name
+        line = page.locator(f"#{name} svg path").first  # it takes two moments to draw a line
+        line.wait_for(state="attached")
 
 
 def test_no_word_of_the_other_language_is_left(look):
