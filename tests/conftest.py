@@ -1,9 +1,13 @@
 """Small real models and data that every test may ask for."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
 from torch import Generator
 
+from chromium import chromium
 from fivefold.core.data import Batch, Dataset, Seen, Splits
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
@@ -15,6 +19,13 @@ from seeding import seeded
 @pytest.fixture
 def rng() -> Generator:
     return seeded()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser; the test skips where there is none."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,25 +14,8 @@ import pytest
 from report.test_page_in_browser import CONTRAST
 
 pytestmark = pytest.mark.browser
-CHROMIUM = next(
-    (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), ""
-)
 SCRIPT = Path(__file__).parents[1] / "start_watch.py"
 SHOWN = "() => document.querySelector('#status').dataset.at === 'live' && document.querySelectorAll('#drift .name').length >= 3"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM:
-        pytest.skip("No Chromium on this machine: the page is not looked at in a browser.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        started = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,12 +12,10 @@ import pytest
 from serving import Server, until_ready
 from shipping import Shipped
 
+from chromium import chromium
 from fivefold.deploy.server import make_key
 from fivefold.deploy.watch import read_live
 
-CHROMIUM = next(
-    (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), ""
-)
 ONE = {"name": "input", "datatype": "FP32", "shape": [1, 6], "data": [0.1] * 6}
 
 
@@ -144,12 +141,7 @@ def test_the_state_folder_is_read_as_well(used, shipped):
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_browser_shows_its_key_as_a_password(keyed):
-    if not CHROMIUM:
-        pytest.skip("No Chromium on this machine: the page is not looked at in a browser.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])  # fmt: skip
+    with chromium() as browser:
         page = browser.new_context(
             http_credentials={"username": "any", "password": keyed.ann}
         ).new_page()
@@ -157,7 +149,6 @@ def test_a_browser_shows_its_key_as_a_password(keyed):
         assert shown is not None
         assert shown.status == 200, shown.text()
         page.wait_for_function("() => document.querySelector('#status').dataset.at === 'live'")
-        browser.close()
     refused = keyed.server.ask("/live")
     assert refused.status == 401
     assert refused.headers["www-authenticate"].startswith("Basic")  # so that a browser asks

@@ -1,30 +1,11 @@
 """The evidence in a real browser: both languages, both schemes, wide and narrow, nothing asked of anybody."""
 
-import shutil
-
 import pytest
 
 from fivefold.core.text import Language
 from fivefold.report.exports import FrameworkName, evidence_page, sheet
 
 pytestmark = pytest.mark.browser
-CHROMIUM = next(
-    (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), ""
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("No Chromium on this machine: the page is not looked at in a browser.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        started = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
