@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,8 +132,17 @@ def test_the_gate_without_a_known_key_is_refused(used, shipped, tmp_path, key):
     assert "wants a key" in said.stderr
 
 
+def until_written(file: Path, requests: int, seconds: float = 60) -> None:
+    """Wait until the server, which sums up every half minute, has written of so many requests."""
+    end = time.monotonic() + seconds
+    while read_live(file.read_bytes(), where="x").requests < requests:
+        assert time.monotonic() < end, "the server has not summed up"
+        time.sleep(0.5)
+
+
 @pytest.mark.slow
 def test_the_state_folder_is_read_as_well(used, shipped):
+    until_written(used.state / "live.json", requests=60)
     said = gate(shipped.bundle, "--live", used.state)
     assert said.returncode == 0, said.stderr
     assert read_live((used.state / "live.json").read_bytes(), where="x").digest == shipped.digest
