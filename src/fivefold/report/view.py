@@ -169,6 +169,7 @@ def _tile(axis: Axis, rows: tuple[Row, ...], language: Language, chosen: str) ->
         "measured": len(pairs),
     }
     tile |= {"better": judged.count("better"), "worse": judged.count("worse")}
+    tile |= {"is_compared": bool(judged)}
     if pairs:
         row, cell = pairs[0]
         tile |= {"what": label(row, language), "cell": _cell(row, cell, language)}
