@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fivefold.core.data import Batch, Dataset, Seen, Splits
+from fivefold.core.codepoints import decode_texts
+from fivefold.core.data import Batch, Dataset, Seen, Splits, as_tensor
 from fivefold.core.errors import BadInput, LimitReached
 from fivefold.core.evidence import Axis, Evidence, Missing
 from fivefold.core.progress import track
@@ -88,7 +89,7 @@ def test_a_model_that_does_not_come_back_is_interrupted(table, tmp_path, budget)
         audit(closed(table, hung), table, Plan(budget_seconds=budget), workdir=tmp_path)
 
 
-def test_texts_and_numbers_need_no_classes(numbers, tmp_path):
+def test_numbers_need_no_classes(numbers, tmp_path):
     model = CallableModel(
         function=lambda x: 2 * x[:, 0] - x[:, 1],
         task=numbers.task,
@@ -185,3 +186,13 @@ def test_without_a_budget_nothing_is_made_smaller(table, tmp_path):
     run = audit(closed(table, linear), table, Plan(axes=("generalization",)), workdir=tmp_path)
     assert not any("smaller" in str(note) for note in run.data.notes)
     assert Plan().budget_seconds is None
+
+
+def test_texts_of_training_stand_beside_the_texts_to_audit(tmp_path):
+    for name, n in (("seen", 10), ("held", 20)):
+        rows = "".join(f"{name} text {i},{'yn'[i % 2]}\n" for i in range(n))
+        (tmp_path / f"{name}.csv").write_text(f"review,label\n{rows}")
+    given = Given(data=tmp_path / "held.csv", target="label", text="review", train=tmp_path / "seen.csv")  # fmt: skip
+    seen, test = given.load().splits
+    assert (seen.train.size, seen.valid.size + test.size) == (10, 20)
+    assert set(decode_texts(as_tensor(seen.train.x))) == {f"seen text {i}" for i in range(10)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -16,7 +17,7 @@ from fivefold.core.text import Text, text
 from fivefold.data.assemble import assemble, check_classes, default_split
 from fivefold.data.leak import Policy, settle
 from fivefold.data.parse import MISSING
-from fivefold.data.raw import Raw
+from fivefold.data.raw import Raw, frame_raw
 from fivefold.data.split import Examples, Rows, Split
 from fivefold.data.table_file import check_separator, read_table
 from fivefold.data.target import Target, Wanted, read_target
@@ -64,7 +65,17 @@ class Texts:
         Raises:
             BadInput: The file cannot be used; says where (line and column) and how to mend it.
         """
-        raw = read_table(folder / self.path, self.separator)
+        return self._dataset(read_table(folder / self.path, self.separator), rng)
+
+    def of(self, frame: Any, rng: Generator) -> Dataset:
+        """Return the texts of a DataFrame, read exactly as a file would be; `path` is only its name.
+
+        Raises:
+            BadInput: The frame cannot be used.
+        """
+        return self._dataset(frame_raw(frame, self.path), rng)
+
+    def _dataset(self, raw: Raw, rng: Generator) -> Dataset:
         split_column = self.split.reads if self.split else ""
         for name in (self.text, self.target, *([split_column] if split_column else [])):
             _check_known(raw, name)

@@ -1,6 +1,5 @@
 """The data of an audit, from the files that people have."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
 from fivefold.core.schema import Column, Schema
 from fivefold.core.source import Source
-from fivefold.data import ColumnSpec, Table
+from fivefold.data import ColumnSpec, Table, Texts
 from fivefold.data.array_file import read_arrays
 from fivefold.data.image import Pictures, pictures, read_folder
 from fivefold.data.parse import in_order
@@ -127,7 +126,7 @@ class Given:
         columns: Mapping[str, ColumnSpec],
         classes: tuple[str, ...],
         like: Model | None = None,
-    ) -> Any:
+    ) -> Table | Texts:
         shared: dict[str, Any] = {
             "path": path,
             "target": self.target or (like.task.target if like else ""),
@@ -137,8 +136,7 @@ class Given:
             "leaks": "keep" if n else "drop",
         }
         if self.text:
-            kind = importlib.import_module("fivefold.data").Texts
-            return kind(text=self.text, **shared)
+            return Texts(text=self.text, **shared)
         return Table(columns=columns, drop=self.drop, **shared)
 
     def _frame(self, like: Model | None) -> tuple["pl.DataFrame", int]:
