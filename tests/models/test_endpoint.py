@@ -1,6 +1,7 @@
 """A real server on the loopback that speaks the Open Inference Protocol, sometimes badly."""
 
 import json
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,6 +12,7 @@ import torch
 from fivefold.core.errors import BadInput
 from fivefold.models import open_model
 from fivefold.models.endpoint import EndpointModel
+from fivefold.models.web import Access, ask
 
 
 class Server(ThreadingHTTPServer):
@@ -98,3 +100,26 @@ def test_other_protocols_and_dead_addresses_are_told(server, table):
         model.predict(torch.full((1, 6), torch.nan))
     with pytest.raises(BadInput, match="does not answer"):
         open_model("http://127.0.0.1:1/v2/models/m", task=table.task, schema=table.schema)
+
+
+@pytest.mark.parametrize("reply", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n"])  # fmt: skip
+def test_what_is_no_http_is_a_clear_error(reply):
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def answer():
+            link, _ = door.accept()
+            with link:
+                link.recv(65536)
+                link.sendall(reply)
+
+        thread = Thread(target=answer)
+        thread.start()
+        with pytest.raises(BadInput, match="does not answer as it should"):
+            ask(f"http://127.0.0.1:{door.getsockname()[1]}/", Access(seconds=5))
+        thread.join()
+
+
+@pytest.mark.parametrize("url", ["http://a b/", "http://[::1", "http://127.0.0.1:x/"])
+def test_an_address_that_is_none_is_a_clear_error(url):
+    with pytest.raises(BadInput, match="does not answer as it should"):
+        ask(url, Access())

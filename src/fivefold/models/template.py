@@ -87,7 +87,7 @@ def _walked(told: Any, path: list[str]) -> Any:
             if not isinstance(told, list):
                 raise KeyError(step)
             return [_walked(one, path[i + 1 :]) for one in told]
-        if isinstance(told, list) and step.isdigit() and int(step) < len(told):
+        if isinstance(told, list) and step.isdecimal() and int(step) < len(told):
             told = told[int(step)]
         elif isinstance(told, dict) and step in told:
             told = told[step]

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 from fivefold.core.errors import BadInput
@@ -69,8 +70,8 @@ def ask(url: str, access: Access, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     told = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if data else {})
     for left in reversed(range(TRIES)):
-        request = urllib.request.Request(url, data, told | dict(access.headers))  # noqa: S310  the caller has checked the scheme
         try:
+            request = urllib.request.Request(url, data, told | dict(access.headers))  # noqa: S310  the caller has checked the scheme
             with _opener().open(request, timeout=access.seconds) as response:
                 content = response.read(MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
@@ -78,7 +79,7 @@ def ask(url: str, access: Access, body: Any = None) -> Any:
                 if error.code not in BUSY or not left:
                     raise _failed(url, f"{error.code} {_start(error)}", error.code) from error
                 time.sleep(_patience(error.headers.get("Retry-After", "")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise _failed(url, str(error)) from error
         else:
             return _json(url, content)
@@ -90,7 +91,7 @@ def _start(error: urllib.error.HTTPError) -> str:
 
 
 def _patience(told: str) -> float:
-    return min(float(told), LONGEST_WAIT) if told.isdigit() else 1.0
+    return min(float(told), LONGEST_WAIT) if told.isdecimal() else 1.0
 
 
 def _json(url: str, content: bytes) -> Any:
