@@ -26,6 +26,7 @@ from fivefold.recipe.key import seed_of
 MOST = 20  # inputs that fool the model, sent until the guard refuses one
 EPS = 0.3
 SECONDS = 60
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is our own machine
 
 
 class Reply(NamedTuple):
@@ -111,7 +112,7 @@ def post(url: str, x: Tensor) -> Reply:
     body = json.dumps({"inputs": [tensor]}).encode()
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - our own address
     try:
-        with urllib.request.urlopen(asked, timeout=SECONDS) as reply:  # noqa: S310
+        with NO_PROXY.open(asked, timeout=SECONDS) as reply:
             return Reply(reply.status, json.load(reply))
     except urllib.error.HTTPError as error:
         return Reply(error.code, json.load(error))
