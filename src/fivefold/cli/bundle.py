@@ -4,7 +4,6 @@ from pathlib import Path
 
 from torch import Generator
 
-from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
 from fivefold.core.data import Splits
 from fivefold.core.errors import BadInput, FivefoldError
@@ -22,7 +21,7 @@ def bundle(
 ) -> None:
     """Write the bundle of one stage; a private key that does not exist is made."""
     run = read_run(folder)
-    name = stage_of(run, stage)
+    name = run.asked_for(stage).name
     made = pack(run, name, out or folder / f"{run.name}-{name}.bundle", key, overwrite, voice)
     voice.give(_told(made))
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from fivefold.cli.grid import show
-from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
 from fivefold.core.errors import BadInput
 from fivefold.recipe import Run, Stage, read_run
@@ -16,7 +15,7 @@ def compare(folders: list[Path], stage: str, voice: Voice) -> None:
     if len(folders) < 2:
         raise BadInput("Comparing needs at least two runs.", mend="Name another run folder.")
     runs = [read_run(f) for f in folders]
-    joined = side_by_side(runs, [stage_of(r, stage) for r in runs])
+    joined = side_by_side(runs, [r.asked_for(stage).name for r in runs])
     if len({r.data.fingerprint for r in runs}) > 1:
         voice.say("These runs measured different data, so no change is called better or worse.")
     shown = matrix(joined)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from fivefold.cli.report import stage_of
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadInput, Damaged
@@ -104,7 +103,7 @@ def _subject(run: Run, wanted: Wanted, voice: Voice) -> Subject:
     limits = run.recipe.get("policy")
     bare = subject_of(
         run,
-        stage_of(run, wanted.stage),
+        wanted.stage,
         statements=found_statements(run.folder, wanted.statements),
         verdict=judge(run, policy_from(limits)) if limits else None,
     )

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
-from fivefold.core.errors import BadInput
 from fivefold.core.jsonfile import to_json
 from fivefold.recipe import Run, read_run
 from fivefold.report import judge, matrix, model_card, page, policy_from
@@ -13,7 +12,7 @@ from fivefold.report import judge, matrix, model_card, page, policy_from
 def report(folder: Path, out: Path | None, kind: str, stage: str, voice: Voice) -> None:
     """Write the report of the run in `folder` and say where it is."""
     run = read_run(folder)
-    stage = stage_of(run, stage)
+    stage = run.asked_for(stage).name
     name = {"html": "report.html", "json": "report.json", "card": "MODEL_CARD.md"}[kind]
     path = out or folder / (name if voice.language == "en" or kind != "html" else "report.zh.html")
     if kind == "html":
@@ -21,24 +20,6 @@ def report(folder: Path, out: Path | None, kind: str, stage: str, voice: Voice) 
     write_atomic(path, _content(run, kind, stage, voice))
     voice.give({"path": str(path)})
     voice.say("Report: {path}", path=str(path))
-
-
-def stage_of(run: Run, name: str) -> str:
-    """Return `name`, or the last stage if it is empty.
-
-    Raises:
-        BadInput: The run has no such stage.
-    """
-    known = [s.name for s in run.stages]
-    if name and name not in known:
-        raise BadInput(
-            "The run has no stage called {name}.",
-            where=str(run.folder),
-            mend="It has: {known}.",
-            name=name,
-            known=", ".join(known),
-        )
-    return name or known[-1]
 
 
 def _content(run: Run, kind: str, stage: str, voice: Voice) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fivefold.core.cost import Cost
+from fivefold.core.errors import BadInput
 from fivefold.core.evidence import Evidence, Finding
 from fivefold.core.lineage import Lineage
 from fivefold.core.schema import Schema
@@ -102,6 +103,23 @@ class Run:
             KeyError: There is none.
         """
         return {s.name: s for s in self.stages}[name]
+
+    def asked_for(self, name: str = "") -> Stage:
+        """Return the stage that somebody names; the last one if the name is empty.
+
+        Raises:
+            BadInput: There is none.
+        """
+        known = {s.name: s for s in self.stages}
+        if not known or (name and name not in known):
+            raise BadInput(
+                "The run has no stage called {name}.",
+                where=str(self.folder),
+                mend="It has: {known}.",
+                name=name,
+                known=", ".join(known),
+            )
+        return known[name] if name else self.stages[-1]
 
     def parent_of(self, stage: Stage) -> Stage | None:
         """Return the stage that `stage` started from; None for the start."""

@@ -7,7 +7,7 @@ from fivefold.core.data import Dataset
 from fivefold.core.errors import BadInput
 from fivefold.core.evidence import Evidence
 from fivefold.recipe.folder import read_run
-from fivefold.recipe.stage import Run, Stage
+from fivefold.recipe.stage import Stage
 
 
 def baseline(named: str, data: Dataset) -> Stage:
@@ -19,7 +19,7 @@ def baseline(named: str, data: Dataset) -> Stage:
     whole, (folder, colon, stage) = Path(named), named.rpartition(":")
     is_whole = not colon or (whole / "run.json").is_file()
     run = read_run(whole if is_whole else Path(folder))
-    found = _stage_of(run, "" if is_whole else stage)
+    found = run.asked_for("" if is_whole else stage)
     if run.data.fingerprint != data.fingerprint:
         raise BadInput(
             "The run {run} measured other data, so the two cannot be compared: {theirs} with {n} test rows there, {mine} with {m} here.",
@@ -48,16 +48,3 @@ def check_shared(before: Stage, after: Stage) -> None:
             mend="Audit with the same --preset, --axes and --budget-seconds as that run.",
             name=before.name,
         )
-
-
-def _stage_of(run: Run, name: str) -> Stage:
-    known = [s.name for s in run.stages]
-    if name and name not in known:
-        raise BadInput(
-            "The run has no stage called {name}.",
-            where=str(run.folder),
-            mend="It has: {known}.",
-            name=name,
-            known=", ".join(known),
-        )
-    return run.stage(name or known[-1])

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fivefold.core.data import Dataset
-from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
 from fivefold.models.form import form_of
 from fivefold.models.huggingface import weight_files
@@ -122,14 +121,6 @@ def stage_folder(run: Path, stage: str) -> StageFolder:
     Raises:
         BadInput: The run has no such stage.
     """
-    known = [s.name for s in read_run(run).stages]
-    if stage and stage not in known:
-        raise BadInput(
-            "The run has no stage called {name}.",
-            where=str(run),
-            mend="It has: {known}.",
-            name=stage,
-            known=", ".join(known),
-        )
-    name = stage or known[-1]
-    return RunFolder(run).stage(known.index(name), name)
+    told = read_run(run)
+    found = told.asked_for(stage)
+    return RunFolder(run).stage(told.stages.index(found), found.name)

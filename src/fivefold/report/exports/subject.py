@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fivefold.core.errors import BadInput
 from fivefold.core.jsonfile import to_json
 from fivefold.core.text import Text
 from fivefold.recipe import Run, Stage
@@ -78,17 +77,7 @@ def subject_of(
     Raises:
         BadInput: There is no such stage.
     """
-    known = [s.name for s in run.stages]
-    name = stage or (known[-1] if known else "")
-    if name not in known:
-        raise BadInput(
-            "The run has no stage called {name}.",
-            where=str(run.folder),
-            mend="It has: {known}.",
-            name=name,
-            known=", ".join(known),
-        )
-    return Subject(run, run.stage(name), statements, verdict, seal)
+    return Subject(run, run.asked_for(stage), statements, verdict, seal)
 
 
 def digest_of(path: Path) -> str:
