@@ -8,7 +8,7 @@ from fivefold.deploy import verify_bundle
 from fivefold.models import Access
 
 BUNDLE = "bundle.json"
-MOST_KEY_BYTES = 10_000
+LONGEST_KEY = 10_000  # bytes
 
 
 def access_of(
@@ -25,9 +25,35 @@ def access_of(
     """
     told = dict(_header(line) for line in headers or ())
     if token_file:
-        told["Authorization"] = f"Bearer {_key(token_file)}"
+        told["Authorization"] = f"Bearer {read_key(token_file)}"
     request, answer = json
     return Access(request=request, answer=answer, headers=told, size=size, seconds=seconds)
+
+
+def read_key(file: Path) -> str:
+    """Return the key in a file, to be shown to a server.
+
+    Raises:
+        BadInput: It cannot be read, or holds something else, such as the hashes that a server keeps.
+    """
+    try:
+        with file.open("rb") as opened:
+            key = opened.read(LONGEST_KEY + 1).decode("ascii").strip()
+    except OSError as error:
+        raise BadInput("There is no such file.", where=str(file), mend="Check the path.") from error
+    except ValueError as error:
+        raise _no_key(file) from error
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or set(key) & set(' {}"'):
+        raise _no_key(file)
+    return key
+
+
+def _no_key(file: Path) -> BadInput:
+    return BadInput(
+        "This file does not hold a key.",
+        where=str(file),
+        mend="Put the key itself into it, alone: what --make-key has shown, not the file of hashes.",
+    )
 
 
 def check_bundle(named: str) -> None:
@@ -50,17 +76,3 @@ def _header(line: str) -> tuple[str, str]:
             mend="Write it as 'Name: value'.",
         )
     return name.strip(), value.strip()
-
-
-def _key(path: Path) -> str:
-    try:
-        told = path.read_bytes()[:MOST_KEY_BYTES].decode().strip()
-    except (OSError, ValueError) as error:
-        raise BadInput("There is no such file.", where=str(path), mend="Check the path.") from error
-    if not told or not told.isascii() or not told.isprintable():
-        raise BadInput(
-            "There is no key in this file.",
-            where=str(path),
-            mend="It holds the key alone, on one line.",
-        )
-    return told

@@ -5,13 +5,13 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import SplitResult, urlsplit
 
+from fivefold.cli.access import read_key
 from fivefold.core.errors import BadInput
 from fivefold.deploy.watch import LIVE, Live, read_live
 
 MOST_BYTES = 16_000_000
 SECONDS = 10.0  # for each step of the conversation
 LONGEST = 30.0  # seconds for all of the answer
-LONGEST_KEY = 1000
 PATH = "/live/evidence.json"
 NO_ENTRY = (401, 403)
 OK = 200
@@ -31,7 +31,8 @@ def read_source(place: str, token_file: Path | None) -> Live:
         Damaged: What is there is not what was written.
     """
     if place.lower().startswith(("http://", "https://")):
-        return read_live(_fetched(_address(place), _key(token_file)), where=place)
+        key = read_key(token_file) if token_file else ""
+        return read_live(_fetched(_address(place), key), where=place)
     if token_file:
         raise BadInput(
             "A key is shown to a server alone.", mend="Give its address with --live URL."
@@ -69,32 +70,6 @@ def _no_address(place: str) -> BadInput:
         "This is not the address of a server.",
         where=place.rpartition("@")[2],
         mend="Write it as http://host:port, and give the key with --token-file FILE.",
-    )
-
-
-def _key(file: Path | None) -> str:
-    """Return the key in a file.
-
-    Raises:
-        BadInput: It cannot be read, or holds something else, such as the hashes that the server keeps.
-    """
-    if file is None:
-        return ""
-    try:
-        with file.open("rb") as opened:
-            key = opened.read(LONGEST_KEY + 1).decode("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise _no_key(file) from error
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or set(key) & set(' {}"'):
-        raise _no_key(file)
-    return key
-
-
-def _no_key(file: Path) -> BadInput:
-    return BadInput(
-        "This file does not hold a key.",
-        where=str(file),
-        mend="Put the key itself into it, alone: what --make-key has shown, not the file of hashes.",
     )
 
 
