@@ -65,6 +65,26 @@ def test_a_key_is_never_overwritten(keys):
     assert keys.private.read_bytes() == before
 
 
+def test_a_public_half_that_was_never_written_is_made_when_the_key_is_used(tmp_path, monkeypatch):
+    def full(path: Path, _: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    private, public = tmp_path / "my.pem", tmp_path / "my.pub.pem"
+    with monkeypatch.context() as failing:
+        failing.setattr("fivefold.security.sign.write_atomic", full)
+        with pytest.raises(OSError, match="No space left"):
+            make_keys(private)
+        assert private.exists()
+        alone = sign(b"hello", private)  # signing needs no public half
+        assert not public.exists()
+    made = sign(b"hello", private)
+    assert made == alone
+    assert read_public_key(public) == made.public_key
+    public.write_bytes(b"another")
+    sign(b"hello", private)
+    assert public.read_bytes() == b"another"  # what is there stays
+
+
 def test_a_signature_is_plain_ed25519(keys):
     made = sign(b"hello", keys.private)
     public = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(made.public_key))

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,7 +36,7 @@ def make_keys(private: Path) -> Path:
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    public = private.with_suffix(".pub.pem")
+    public = _public_of(private)
     for path in (private, public):
         if path.exists() or path.is_symlink():
             raise BadInput(
@@ -45,18 +46,23 @@ def make_keys(private: Path) -> Path:
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
     _write_secret(private, secret)
-    told = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
-    write_atomic(public, told)
+    _write_public(public, key)
     return public
 
 
 def sign(content: bytes, private: Path) -> Signature:
     """Return a signature over `content` with the key in the file `private`.
 
+    If its public half is not beside it, as after `make_keys` was cut short, it is written.
+
     Raises:
         BadInput: The file is not an Ed25519 key, or others than its owner can read it.
     """
     key = _private_key(private)
+    public = _public_of(private)
+    if not (public.exists() or public.is_symlink()):
+        with suppress(OSError):  # a folder that nobody can write keeps nobody from signing
+            _write_public(public, key)
     return Signature(key.public_key().public_bytes_raw().hex(), key.sign(CONTEXT + content).hex())
 
 
@@ -143,6 +149,19 @@ def _content(path: Path) -> bytes:
     if not path.is_file():
         raise BadInput("There is no key here.", where=str(path), mend="Check the path.")
     return path.read_bytes()[:10_000]
+
+
+def _public_of(private: Path) -> Path:
+    return private.with_suffix(".pub.pem")
+
+
+def _write_public(path: Path, key: "Ed25519PrivateKey") -> None:
+    from cryptography.hazmat.primitives import serialization as form
+
+    public = key.public_key()
+    write_atomic(
+        path, public.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def _write_secret(path: Path, secret: bytes) -> None:
