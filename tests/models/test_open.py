@@ -5,7 +5,7 @@ import torch
 
 from fivefold.core.errors import BadInput
 from fivefold.core.task import Task
-from fivefold.models import TorchModel, identity_of, open_model, save_model
+from fivefold.models import TorchModel, open_model, save_model
 
 
 def test_a_saved_model_opens_for_its_own_data_alone(table, numbers, trained, tmp_path):
@@ -24,14 +24,3 @@ def test_a_saved_model_opens_for_its_own_data_alone(table, numbers, trained, tmp
 def test_an_unknown_thing_is_refused(named, table):
     with pytest.raises(BadInput):
         open_model(named, task=table.task, schema=table.schema)
-
-
-def test_identity_follows_content(trained, tmp_path):
-    save_model(trained, tmp_path)
-    first = identity_of(str(tmp_path))
-    assert first.is_fixed
-    assert first == identity_of(str(tmp_path))
-    (tmp_path / "model.json").write_text("{}")
-    assert identity_of(str(tmp_path)).hash != first.hash
-    assert not identity_of("http://127.0.0.1:1/v2/models/m").is_fixed
-    assert not identity_of("json:dumps").is_fixed

@@ -14,7 +14,7 @@ from fivefold.core.evidence import Axis, Evidence, Missing
 from fivefold.core.progress import track
 from fivefold.models import CallableModel
 from fivefold.recipe import read_run
-from fivefold.recipe.audit import Given, Plan, audit
+from fivefold.recipe.audit import Given, Plan, Subject, audit
 from fivefold.recipe.audit.chosen import CHEAP_FIRST
 from fivefold.recipe.audit.members import Members, without_members
 from fivefold.recipe.audit.smaller import SIZES, size_of, smaller, work_of
@@ -196,3 +196,21 @@ def test_texts_of_training_stand_beside_the_texts_to_audit(tmp_path):
     seen, test = given.load().splits
     assert (seen.train.size, seen.valid.size + test.size) == (10, 20)
     assert set(decode_texts(as_tensor(seen.train.x))) == {f"seen text {i}" for i in range(10)}
+
+
+def test_the_hash_of_an_onnx_file_knows_the_weights_beside_it(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    path, kind = tmp_path / "m.onnx", onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", ["x", "w"], ["y"])],
+        "g",
+        [onnx.helper.make_tensor_value_info("x", kind, [1])],
+        [onnx.helper.make_tensor_value_info("y", kind, [1])],
+        [onnx.numpy_helper.from_array(np.ones(1, np.float32), "w")],
+    )
+    more = {"save_as_external_data": True, "location": "m.data", "size_threshold": 0}
+    onnx.save_model(onnx.helper.make_model(graph), path, **more)
+    before, weights = Subject(named=str(path)).content_hash(), tmp_path / "m.data"
+    assert len(before) == 64
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert Subject(named=str(path)).content_hash() != before

@@ -2,7 +2,6 @@
 
 from fivefold.models.callable import CallableModel, import_function
 from fivefold.models.convnet import ConvNet
-from fivefold.models.identity import Identity, identity_of
 from fivefold.models.int8 import Int8Linear
 from fivefold.models.mlp import MLP
 from fivefold.models.open import open_model
@@ -17,13 +16,11 @@ __all__ = [
     "Access",
     "CallableModel",
     "ConvNet",
-    "Identity",
     "Int8Linear",
     "ResNet",
     "SklearnModel",
     "TorchModel",
     "fresh",
-    "identity_of",
     "import_function",
     "load_model",
     "open_model",

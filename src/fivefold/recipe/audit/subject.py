@@ -79,16 +79,20 @@ class Subject:
         return Path(tail).stem if Path(self.named).exists() else tail.rpartition(":")[2] or tail
 
     def content_hash(self) -> str:
-        """Return the SHA-256 of the file or of the folder's files; "" if there is no file to hash."""
+        """Return the SHA-256 of the file, or of all its files with their names; "" if there is none.
+
+        All are those of a folder, and the weights beside an ONNX file.
+        """
         folder = self._stage()
         path = folder.path if folder is not None else Path(self.named)
         if "\0" in self.named or not path.exists():
             return ""
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        files = _files(path)
         whole = hashlib.sha256()
         for file in files:
-            if path.is_dir():
-                whole.update(str(file.relative_to(path)).encode())
+            if files != [path]:
+                told = file.relative_to(path) if path.is_dir() else Path(file.name)
+                whole.update(told.as_posix().encode())
             with file.open("rb") as opened:
                 while piece := opened.read(PIECE):
                     whole.update(piece)
@@ -113,6 +117,12 @@ class Subject:
         if colon and (Path(run) / "run.json").is_file():
             return stage_folder(Path(run), stage)
         return None
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file())
+    return list(read_onnx(path).files) if path.suffix.lower() == ".onnx" else [path]
 
 
 def stage_folder(run: Path, stage: str) -> StageFolder:
