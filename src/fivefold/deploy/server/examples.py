@@ -9,7 +9,7 @@ from torch import Tensor
 from fivefold.core.codepoints import PADDING, encode_texts
 from fivefold.core.schema import Column, Schema
 from fivefold.core.text import text
-from fivefold.deploy.server.refused import malformed, unfit
+from fivefold.deploy.server.refused import Refused, malformed, unfit
 from fivefold.deploy.server.tensors import Array, Named
 
 INPUT = "input"
@@ -20,18 +20,23 @@ class Examples:
 
     Args:
         schema: The columns, the shape of a picture, or the length of a text.
+        most: Examples in one request.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, most: int) -> None:
         self.schema = schema
+        self.most = most
         self.columns = {c.name: i for i, c in enumerate(schema.columns)}
 
     def of(self, inputs: Sequence[Named]) -> tuple[Tensor, list[str]]:
         """Return the examples, and every string among the inputs.
 
         Raises:
-            Refused: 400 if the shapes do not fit, 422 for a column or category that is not known.
+            Refused: 400 if the shapes do not fit, 413 for too many examples, 422 for a column or category
+                that is not known.
         """
+        if inputs[0].shape[0] > self.most:  # before what they become takes many times their bytes
+            raise Refused(413, "size", text("A request may hold {most} examples.", most=self.most))
         if len(inputs) == 1 and inputs[0].name == INPUT and INPUT not in self.columns:
             x = self._whole(inputs[0])
         else:

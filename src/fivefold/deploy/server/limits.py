@@ -1,4 +1,4 @@
-"""Limits on waiting: by time, by rows, and by what the records can take."""
+"""Limits on waiting: by time, by examples, and by what the records can take."""
 
 from collections.abc import Callable
 
@@ -33,24 +33,20 @@ class Room:
 
 
 class Rows:
-    """Refuses too many examples with 413, and what would wait too long with 503.
+    """Refuses examples with 503 when too many wait for the model.
 
     Args:
-        most: Examples in one request.
-        waiting: Returns how many wait for the model.
-        most_waiting: Examples that may wait.
+        waiting: Returns how many wait.
+        most_waiting: How many may.
     """
 
-    def __init__(self, most: int, waiting: Callable[[], int], most_waiting: int) -> None:
-        self.most = most
+    def __init__(self, waiting: Callable[[], int], most_waiting: int) -> None:
         self.waiting = waiting
         self.most_waiting = most_waiting
 
     def __call__(self, call: Call) -> None:
         """Go on, or refuse."""
         n = 0 if call.x is None else len(call.x)
-        if n > self.most:
-            raise Refused(413, "size", text("A request may hold {most} examples.", most=self.most))
         waiting = self.waiting()
         if waiting and waiting + n > self.most_waiting:
             raise Refused(503, "queue", text("Too many requests are waiting."), retry_after=1)

@@ -107,10 +107,10 @@ def _ways(
         head.insert(0, Hosts(s.hosts))
     body: list[Guard] = [
         named,
-        Reading(Examples(schema), telling.known),
+        Reading(Examples(schema, s.most_rows), telling.known),
         SchemaCheck(schema),
         *([Personal(served.personal)] if served.personal else []),
-        Rows(s.most_rows, lambda: batcher.waiting, s.most_waiting),
+        Rows(lambda: batcher.waiting, s.most_waiting),
     ]
     detector = None if s.detector == "off" else served.detector
     alarm = [Alarm(detector.threshold, refuses=s.detector != "flag")] if detector else []

@@ -82,6 +82,8 @@ def _listed(data: Any, kind: str, name: str) -> Array:
             pass
     wanted = np.dtype(NUMBERS[kind])
     try:
+        if _has_strings(data):
+            raise ValueError
         raw = np.array(data)
         if raw.dtype.kind == "O" and wanted.kind == "f":  # null is a missing number
             raw = np.array(data, dtype=np.float64)
@@ -95,6 +97,11 @@ def _listed(data: Any, kind: str, name: str) -> Array:
         wrong = text("Input {name}: its data are not {kind}.", name=_short(name), kind=kind)
         raise malformed(wrong) from None
     return values
+
+
+def _has_strings(data: list[Any]) -> bool:
+    """Return whether NumPy would make an array of strings, each of which takes the room of the longest."""
+    return any(isinstance(v, str) or (isinstance(v, list) and _has_strings(v)) for v in data)
 
 
 def _packed(binary: memoryview, kind: str, name: str) -> Array:
