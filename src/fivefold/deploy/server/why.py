@@ -86,7 +86,9 @@ class Why:
         if call.is_gone or job.cancelled():
             return
         error = job.exception()
-        if error is None:
+        if isinstance(error, Late):  # the thread has seen it before the clock of the loop
+            self._late(call, done)
+        elif error is None:
             call.told = told_of(job.result(), call) | {
                 "background": self.background.about.words(call.language)
             }
