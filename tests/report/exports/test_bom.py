@@ -160,3 +160,12 @@ def test_the_serial_number_comes_from_the_content(subject):
     assert first == again
     changed = subject._replace(seal=text("{told}", told="sealed"))
     assert written(changed)["serialNumber"] != first["serialNumber"]
+
+
+def test_how_a_found_model_learned_is_not_claimed(subject):
+    def approach(of):
+        return written(of)["metadata"]["component"]["modelCard"]["modelParameters"].get("approach")
+
+    found = replace(subject.run, recipe={**subject.run.recipe, "audit": {"model": "m.onnx"}})
+    assert approach(subject) == {"type": "supervised"}
+    assert approach(subject._replace(run=found)) is None

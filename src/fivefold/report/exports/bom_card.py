@@ -51,7 +51,6 @@ def _parameters(subject: Subject, data: str) -> dict[str, Any]:
     kind = "table" if schema.is_table else "text" if schema.is_text else "image"
     shape = " x ".join(map(str, schema.shape))
     told: dict[str, Any] = {
-        "approach": {"type": "supervised"},
         "task": task.kind,
         "datasets": [{"ref": data}],
         "inputs": [{"format": f"{kind} {shape}".strip()}],
@@ -59,6 +58,8 @@ def _parameters(subject: Subject, data: str) -> dict[str, Any]:
             {"format": ", ".join(task.classes) if task.is_classification else task.unit or "number"}
         ],
     }
+    if "audit" not in subject.run.recipe:  # of a model found as it is nobody knows how it learned
+        told["approach"] = {"type": "supervised"}
     if model:
         told["architectureFamily"] = str(model.get("use", "")).rpartition(".")[2]
         told["modelArchitecture"] = json.dumps(model, ensure_ascii=False, sort_keys=True)
