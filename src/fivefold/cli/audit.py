@@ -12,7 +12,6 @@ from fivefold.cli.run import page_name, write_report
 from fivefold.cli.voice import Voice
 from fivefold.core.errors import BadInput
 from fivefold.core.evidence import Missing
-from fivefold.core.text import translate
 from fivefold.recipe import Run
 from fivefold.recipe.audit import Given, Plan, Subject, Watch, audit
 from fivefold.recipe.tomlfile import read_toml
@@ -122,8 +121,3 @@ def from_here() -> None:
     """Let `module:function` name a file in the folder where the command was given."""
     if (here := os.getcwd()) not in sys.path:  # noqa: PTH109 - an entry of sys.path is text
         sys.path.insert(0, here)
-
-
-def heading(name: str, voice: Voice) -> str:
-    """Return the heading of a column in the reader's language."""
-    return translate(name, voice.language)

@@ -8,14 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from fivefold.cli.access import check_bundle
-from fivefold.cli.audit import from_here, heading
+from fivefold.cli.audit import from_here
 from fivefold.cli.explain_picture import write_picture
 from fivefold.cli.voice import Voice
 from fivefold.core.data import as_tensor
 from fivefold.core.errors import BadInput
 from fivefold.core.interval import Z95
 from fivefold.core.model import Model
-from fivefold.core.text import text
+from fivefold.core.text import text, translate
 from fivefold.explanation import Attribution, explain
 from fivefold.explanation.explain import Method
 from fivefold.explanation.picture import largest
@@ -134,7 +134,7 @@ def table(found: Attribution, output: int, top: int, voice: Voice) -> "Table":
     values = found.values[0, :, output]
     shown = Table(box=None, pad_edge=False)
     for name in ("feature", "attribution", "95 %", ""):
-        shown.add_column(heading(name, voice) if name else "", no_wrap=name != "feature")
+        shown.add_column(translate(name, voice.language), no_wrap=name != "feature")
     longest = max(float(values.abs().max()), 1e-12)
     for place in largest(values, top):
         value = float(values[place])

@@ -76,7 +76,7 @@ def audit(
     name: str = "",
     watch: Watch | None = None,
 ) -> Run:
-    """Return a run with one stage: the model as it is, measured without training it.
+    """Return a run whose last stage is the model as it is, measured without training it; the baseline is before it.
 
     Args:
         model: A model, or what names one: a file, a folder, `module:function`, an address, RUN:STAGE.
