@@ -99,6 +99,25 @@ class Way:
     answer: tuple[Guard, ...] = ()
 
 
+def checked(ask: Core, guards: Sequence[Guard], then: Core) -> Core:
+    """Return the core that goes on to `then` only if `guards` let the model's answer pass."""
+
+    def core(call: Call, done: Done) -> None:
+        def answered(error: Exception | None) -> None:
+            try:
+                if error is not None:
+                    raise error
+                for guard in guards:
+                    guard(call)
+                then(call, done)
+            except Exception as problem:
+                done(problem)
+
+        ask(call, answered)
+
+    return core
+
+
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers by lower-case name."""
     return dict(scope["headers"])

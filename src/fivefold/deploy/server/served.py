@@ -12,7 +12,7 @@ from fivefold.deploy.server.app import App, Check
 from fivefold.deploy.server.background import background_of
 from fivefold.deploy.server.batcher import Batcher
 from fivefold.deploy.server.body import Announced, named
-from fivefold.deploy.server.call import Guard, Scope, Verb, Way, headers_of
+from fivefold.deploy.server.call import Guard, Scope, Verb, Way, checked, headers_of
 from fivefold.deploy.server.desk import Desk
 from fivefold.deploy.server.examples import Examples
 from fivefold.deploy.server.forward import forward_of
@@ -114,9 +114,10 @@ def _ways(
     ]
     detector = None if s.detector == "off" else served.detector
     alarm = [Alarm(detector.threshold, refuses=s.detector != "flag")] if detector else []
+    explaining = checked(batcher.submit, alarm, why) if alarm else why
     return {
         "infer": Way(head=tuple(head), body=tuple(body), core=batcher.submit, answer=tuple(alarm)),
-        "explain": Way(head=tuple(head), body=tuple(body), core=why),
+        "explain": Way(head=tuple(head), body=tuple(body), core=explaining),
     }
 
 
