@@ -59,11 +59,8 @@ def test_gradient_times_input_is_the_gradient_times_the_input(seed):
     for row, value in zip(x, found.values[..., 0], strict=True):
         slope = torch.tensor([row[1], row[0], 3 * torch.cos(3 * row[2])])
         assert torch.allclose(value.float(), slope * (row - background.mean(0)), atol=1e-4)
-    gap = found.score - found.base - found.values.sum(1)
-    assert torch.equal(
-        found.is_converged,
-        (gap.abs() <= 0.1 * (found.score - found.base).abs().clamp(min=1)).all(1),
-    )
+    length = found.values.norm(dim=1)
+    assert torch.equal(found.is_converged, (found.gap.abs() <= 0.1 * length).all(1))
 
 
 def test_what_bends_is_not_shown_as_converged():
@@ -71,6 +68,13 @@ def test_what_bends_is_not_shown_as_converged():
     for explainer in (InputXGradient(), Occlusion()):
         found = explainer(around(Bent(), 3), x, background, rng=seeded())
         assert not found.is_converged.any()
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-4])
+def test_whether_it_is_converged_does_not_depend_on_the_unit(size):
+    product = of_columns(2, lambda v: size * v[:, 0] * v[:, 1])
+    found = Occlusion()(product, torch.ones(1, 2), torch.zeros(1, 2), rng=seeded())
+    assert not found.is_converged.any()
 
 
 def test_smoothgrad_finds_the_slope_of_the_smoothed_answer_within_its_error():

@@ -69,7 +69,7 @@ class IntegratedGradients:
             base=base,
             score=score,
             error=error,
-            is_converged=adds_up(values, base, score, self.tolerance)
+            is_converged=_adds_up(values, base, score, self.tolerance)
             & is_sure(values, error, SURE),
             groups=question.groups,
             outputs=output_names(model.task),
@@ -137,7 +137,7 @@ def _between(known: Tensor, new: Tensor) -> Float[Tensor, "lines points features
     return both
 
 
-def adds_up(
+def _adds_up(
     values: Float[Tensor, "rows features outputs"],
     base: Float[Tensor, "rows outputs"],
     score: Float[Tensor, "rows outputs"],

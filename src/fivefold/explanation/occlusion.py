@@ -8,9 +8,8 @@ from torch import Generator
 from fivefold.core.data import Inputs
 from fivefold.core.limits import Positive
 from fivefold.core.model import Model
-from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.attribution import Attribution, is_sure
 from fivefold.explanation.game import play
-from fivefold.explanation.gradients import adds_up
 from fivefold.explanation.output import output_names, unit
 from fivefold.explanation.question import asked
 from fivefold.perturb import Features
@@ -24,7 +23,7 @@ class Occlusion:
     only if its values add up to (score - base).
 
     Attributes:
-        tolerance: Largest |sum of values - (score - base)|, as a share of max(1, |score - base|).
+        tolerance: Largest |sum of values - (score - base)|, as a share of the row's attributions.
         features: What counts as one feature; patches of an image.
     """
 
@@ -43,12 +42,13 @@ class Occlusion:
         played = play(model, question, ~torch.eye(question.groups.n, dtype=torch.bool))
         values = played.full[:, None] - played.some
         base = played.empty.mean(0).expand_as(played.full)
+        gap = played.full - base - values.sum(1)
         return Attribution(
             values=values,
             base=base,
             score=played.full,
             error=None,
-            is_converged=adds_up(values, base, played.full, self.tolerance),
+            is_converged=is_sure(values, gap[:, None], self.tolerance),
             groups=question.groups,
             outputs=output_names(model.task),
             method="Occlusion",

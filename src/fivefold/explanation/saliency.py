@@ -11,7 +11,6 @@ from fivefold.core.limits import Count, Positive
 from fivefold.core.model import Model, with_net
 from fivefold.core.randomness import fresh_seed
 from fivefold.explanation.attribution import Attribution, is_sure
-from fivefold.explanation.gradients import adds_up
 from fivefold.explanation.output import output_names, unit
 from fivefold.explanation.question import asked
 from fivefold.explanation.smooth import Smooth, slopes, smooth
@@ -28,7 +27,7 @@ class InputXGradient:
     as converged only if its values add up to (score - base).
 
     Attributes:
-        tolerance: Largest |sum of values - (score - base)|, as a share of max(1, |score - base|).
+        tolerance: Largest |sum of values - (score - base)|, as a share of the row's attributions.
         features: What counts as one feature.
     """
 
@@ -50,12 +49,13 @@ class InputXGradient:
         size = CELLS // way.x[0].numel()
         values = torch.cat(list(in_parts(lambda part: _first_order(way, part), rows, size)))
         base = way.empty.mean(0).expand_as(way.full)
+        gap = way.full - base - values.sum(1)
         return Attribution(
             values=values,
             base=base,
             score=way.full,
             error=None,
-            is_converged=adds_up(values, base, way.full, self.tolerance),
+            is_converged=is_sure(values, gap[:, None], self.tolerance),
             groups=question.groups,
             outputs=output_names(model.task),
             method="InputXGradient",
