@@ -1,4 +1,4 @@
-"""A web page must not reach a server on its reader's machine under a name of its own (DNS rebinding)."""
+"""A web page must not reach a server on its reader's machine, under a name of its own or blindly."""
 
 from collections.abc import Iterator
 
@@ -23,3 +23,17 @@ def test_other_names_are_refused(server: Server, host: str, path: str) -> None:
 def test_its_own_names_are_not(server: Server, host: str) -> None:
     assert server.ask(body=question(), headers={"Host": host}).status == 200
     assert server.ask("/v2", headers={"Host": host}).status == 200
+
+
+@pytest.mark.parametrize("path", [INFER, "/v2", "/v2/models/toy/feedback"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://evil.example:80", "http://localhost@evil"])  # fmt: skip
+def test_pages_of_others_cannot_send_blindly(server: Server, origin: str, path: str) -> None:
+    body = None if path == "/v2" else question()
+    found = server.ask(path, body, headers={"Origin": origin, "Content-Type": "text/plain"})
+    assert found.status == 403
+    assert found.told["reason"] == "malformed"
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8080", "https://model.lan", "http://[::1]:80"])  # fmt: skip
+def test_its_own_pages_can(server: Server, origin: str) -> None:
+    assert server.ask(body=question(), headers={"Origin": origin}).status == 200

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 REFUSED = {
     "400": "It cannot be read.",
     "401": "A key is needed.",
-    "403": "The key is not known, or the detector raised the alarm.",
+    "403": "The key is not known, the page is another site's, or the detector raised the alarm.",
     "408": "The body came too slowly.",
     "413": "Too many bytes or examples.",
     "415": "The body is compressed.",
