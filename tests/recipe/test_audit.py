@@ -1,6 +1,7 @@
 """Audits from Python: the clock, the members, what fails, what is said."""
 
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,3 +215,12 @@ def test_the_hash_of_an_onnx_file_knows_the_weights_beside_it(tmp_path):
     assert len(before) == 64
     weights.write_bytes(weights.read_bytes()[::-1])
     assert Subject(named=str(path)).content_hash() != before
+
+
+def test_what_a_copy_of_the_network_answers_is_not_counted(table, trained):
+    x = table.splits.test.x
+    watch = Watch()
+    with watched(trained, watch) as seen:
+        seen.predict(x)
+        deepcopy(trained.net)(x)
+    assert watch.inputs == len(x)
