@@ -71,6 +71,17 @@ def test_it_is_the_paper_written_out(images):
             )
 
 
+def test_frozen_weights_are_no_obstacle():
+    frozen = GradCAM()(
+        model_of(Corner().requires_grad_(requires_grad=False)),
+        picture(),
+        picture()[:1],
+        rng=seeded(),
+    )
+    learning = GradCAM()(model_of(Corner()), picture(), picture()[:1], rng=seeded())
+    assert torch.equal(frozen.values, learning.values)
+
+
 def test_it_says_that_its_values_do_not_add_up():
     found = GradCAM()(model_of(Corner()), picture(), picture(), rng=seeded())
     assert "does not add up" in str(found.unit)

@@ -82,7 +82,7 @@ def _maps(
         return found.clone()  # what follows may overwrite it in place
 
     hook = layer.register_forward_hook(keep)
-    x = question.x[rows].to(device_of(model.net))
+    x = question.x[rows].to(device_of(model.net)).requires_grad_()  # weights may be frozen
     try:
         answer = model.net(x)
     finally:
