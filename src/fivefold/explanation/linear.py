@@ -30,6 +30,7 @@ from fivefold.explanation.sums import (
 )
 from fivefold.models import SklearnModel
 from fivefold.models.prepare import PrepareImage, PrepareTable
+from fivefold.models.torch import device_of
 from fivefold.perturb import Features
 
 NUMBERS = (
@@ -162,13 +163,14 @@ def _of_net(model: HasNet) -> Line:
     if not (after and is_plain and all(isinstance(p, nn.Linear) for p in after)):
         raise _not_linear(type(model.net).__name__)
     weight, bias = _joined([p for p in after if isinstance(p, nn.Linear)])
+    device = device_of(model.net)
     is_binary = model.task.n_outputs == 2
     if is_binary:
         weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
 
     def rows(x: Tensor) -> Tensor:
         with torch.no_grad():
-            return nn.Sequential(*before)(x).flatten(1).double()
+            return nn.Sequential(*before)(x.to(device)).flatten(1).cpu().double()
 
     def raw(x: Tensor) -> Array:
         found = model.predict(x).double()
@@ -190,10 +192,10 @@ def _joined(layers: list[nn.Linear]) -> tuple[Tensor, Tensor]:
     weight = torch.eye(layers[0].in_features, dtype=torch.float64)
     bias = torch.zeros(layers[0].in_features, dtype=torch.float64)
     for layer in layers:
-        own = layer.weight.detach().double()
+        own = layer.weight.detach().cpu().double()
         weight, bias = own @ weight, own @ bias
         more = dict(layer.named_parameters()).get("bias")
-        bias = bias if more is None else bias + more.detach().double()
+        bias = bias if more is None else bias + more.detach().cpu().double()
     return weight, bias
 
 
@@ -203,7 +205,7 @@ def _sources(before: list[nn.Module], schema: Schema) -> Int[Tensor, " values"]:
     if table is None:
         return torch.arange(schema.n_features)
     spread = [torch.full((size,), i) for i, size in table.sizes]
-    return torch.cat([table.number, *spread, table.optional])
+    return torch.cat([table.number.cpu(), *spread, table.optional.cpu()])
 
 
 def _not_linear(name: str) -> NotMeasurable:
