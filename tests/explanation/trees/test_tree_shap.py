@@ -266,11 +266,14 @@ def test_adaboost_votes(kind):
     x = np.nan_to_num(rows(200, 0))
     weak = tree.DecisionTreeClassifier(max_depth=3, random_state=0)
     estimator = ensemble.AdaBoostClassifier(weak, **BOOSTED).fit(x, target(x, kind, 0))
-    check_without_gaps(estimator, kind, estimator.decision_function)
+    share = 1 / (kind - 1)
+    check_without_gaps(estimator, kind, lambda v: share * estimator.decision_function(v))
     log_p = np.log(estimator.predict_proba(x))
-    margin = estimator.decision_function(x)
+    margin = share * estimator.decision_function(x)
     if kind == 2:
         assert np.allclose(log_p[:, 1] - log_p[:, 0], margin)
+    else:  # the unit is a score before softmax
+        assert np.allclose(torch.tensor(margin).log_softmax(-1), log_p)
 
 
 def test_columns_that_count_together_are_one_player():

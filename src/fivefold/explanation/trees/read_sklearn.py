@@ -75,7 +75,8 @@ def read_adaboost(estimator: Any) -> Reading:
         NotMeasurable: What is boosted are not trees.
     """
     n_classes = estimator.n_classes_
-    share = estimator.estimator_weights_ / estimator.estimator_weights_.sum()
+    scale = 1 / (n_classes - 1)  # its softmax is taken of so much of its votes
+    share = scale * estimator.estimator_weights_ / estimator.estimator_weights_.sum()
     grove = Grove()
     for member, weight in zip(estimator.estimators_, share, strict=False):
         if not hasattr(member, "tree_"):
@@ -85,7 +86,7 @@ def read_adaboost(estimator: Any) -> Reading:
         value = 2 * value[:, 1:] if n_classes == 2 else value
         grove.trees.append(plain_tree(member.tree_, value, grove))
     forest = grove.planted(np.zeros(1 if n_classes == 2 else n_classes))
-    raw = _numbers(estimator.decision_function)
+    raw = _numbers(lambda x: scale * columns_of(estimator.decision_function(x)))
     unit, spread = (LOG_ODDS, "opposite") if n_classes == 2 else (BEFORE_SOFTMAX, "each")
     return Reading(forest, raw, unit, spread, single)
 
