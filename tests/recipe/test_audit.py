@@ -224,3 +224,9 @@ def test_what_a_copy_of_the_network_answers_is_not_counted(table, trained):
         seen.predict(x)
         deepcopy(trained.net)(x)
     assert watch.inputs == len(x)
+
+
+@pytest.mark.parametrize("name", ["-x", "con", "a b", "../a", "x" * 61])
+def test_a_run_that_no_recipe_may_name_is_refused(table, tmp_path, name):
+    with pytest.raises(BadInput, match="cannot be a name"):
+        audit(closed(table, linear), table, workdir=tmp_path, name=name)

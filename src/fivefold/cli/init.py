@@ -9,6 +9,7 @@ from fivefold.cli.voice import Voice
 from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import BadInput
 from fivefold.data import Table
+from fivefold.recipe.recipe import is_name
 from fivefold.report.exports import empty_statements
 from fivefold.report.exports.statements import FILE as STATEMENTS
 
@@ -114,8 +115,7 @@ def _read(data: Path, target: str) -> bool:
 def _name(folder: Path) -> str:
     """Return the name of the folder as the name of the run, if a run may be called that."""
     name = folder.resolve().name
-    can_be = 0 < len(name) <= 60 and all(c.isalnum() or c in "-_" for c in name)
-    return name if can_be else "mine"
+    return name if is_name(name) else "mine"
 
 
 def _source(data: Path | None, target: str) -> str:

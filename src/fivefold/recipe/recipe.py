@@ -220,10 +220,15 @@ def _preset_of(table: Mapping[str, Any]) -> Preset:
     return cast(Preset, value)
 
 
+def is_name(text: str) -> bool:
+    """Return whether a run or a stage may be called so: a folder of that name can be made and named everywhere."""
+    is_plain = 0 < len(text) <= 60 and all(c.isalnum() or c in "-_" for c in text)
+    return is_plain and not text.startswith("-") and text.upper() not in DEVICES
+
+
 def _name_of(value: Any, where: str) -> str:
     text = value if isinstance(value, str) else ""
-    is_plain = 0 < len(text) <= 60 and all(c.isalnum() or c in "-_" for c in text)
-    if not is_plain or text.startswith("-") or text.upper() in DEVICES:
+    if not is_name(text):
         raise BadRecipe(
             "{value} cannot be a name.",
             where=where,

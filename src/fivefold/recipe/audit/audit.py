@@ -26,6 +26,7 @@ from fivefold.recipe.folder import Measured, RunFolder
 from fivefold.recipe.key import key_of
 from fivefold.recipe.measure import total
 from fivefold.recipe.presets import Preset
+from fivefold.recipe.recipe import is_name
 from fivefold.recipe.run import alone, data_card, log, now
 from fivefold.recipe.stage import Run, Stage
 from fivefold.recipe.tomlfile import read_toml
@@ -284,11 +285,11 @@ def _end(budget: float | None, elapsed: float) -> float:
 def _name(given: str, label: str) -> str:
     if not given:
         return f"audit-{re.sub(r'[^0-9A-Za-z_-]+', '-', label).strip('-')[:50] or 'model'}"
-    if len(given) > 60 or not all(c.isalnum() or c in "-_" for c in given):
+    if not is_name(given):
         raise BadInput(
             "{value} cannot be a name.",
             where="--name",
-            mend="Use 1 to 60 letters, digits, - and _.",
+            mend="Use 1 to 60 letters, digits, - and _, beginning with no -; CON, NUL and the like are taken.",
             value=repr(given)[:80],
         )
     return given
