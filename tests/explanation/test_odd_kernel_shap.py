@@ -158,6 +158,18 @@ def test_refuses_what_makes_no_sense():
         OddKernelSHAP()(model, torch.ones(1, 3), torch.ones(0, 3), rng=seeded())
 
 
+def test_refuses_a_budget_whose_matrix_is_too_large_before_it_asks():
+    def asked(x):
+        raise AssertionError("the model was asked")
+
+    for n, rounds in ((30, 1), (30, 3), (16, 2)):
+        with pytest.raises(NotMeasurable, match="too much"):
+            solved(n, asked, 2**16, rounds=rounds)
+    easy = solved(14, lambda x: x.sum(1), 2**14)  # every set: nothing is modelled
+    assert easy.error is not None
+    assert easy.error.abs().max() == 0
+
+
 def test_a_cheap_model_gets_regression_and_a_slow_one_the_process():
     assert isinstance(sampled_shapley(20, 200, 1e-6), LeverageSHAP)
     slow = sampled_shapley(20, 200, 1e-2)

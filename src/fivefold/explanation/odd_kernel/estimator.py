@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from fivefold.core.data import Inputs
+from fivefold.core.errors import NotMeasurable
 from fivefold.core.limits import Count, Natural, Positive
 from fivefold.core.model import Model
 from fivefold.explanation.attribution import Attribution, is_sure
@@ -21,6 +22,7 @@ from fivefold.perturb import Features
 
 TUNED = 200  # sets by which a kernel is chosen; more cost time and hardly change it
 ROOM = 2**21  # entries of the matrices that exist at one time
+MOST = 4096  # pairs of sets whose matrix, of all pairs of pairs, is made and factored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,9 @@ class OddKernelSHAP:
     For models that are slow to ask: it takes more time per row than LeverageSHAP and needs fewer answers.
     Features are hidden by background rows: values answer what the model would say if a feature were
     another row's. Values add up to (score - base) exactly; a budget of all sets is exact.
+
+    Kernels are learnt from all rows and outputs together, so that the values of a row depend a little on
+    which other rows are explained in the same call.
 
     Attributes:
         budget: Most sets of features tried, the full and the empty one included.
@@ -50,12 +55,18 @@ class OddKernelSHAP:
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:
-        """Return the values and their standard errors."""
+        """Return the values and their standard errors.
+
+        Raises:
+            NotMeasurable: The budget is too large to factor, and too small for every set.
+        """
         question = asked(model, x, background, self.features, hides_words=True)
         keep = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng).keep
         keep = keep[torch.randperm(len(keep), generator=rng)]
+        stops = _stops(len(keep), self.rounds)
+        _refuse_many(stops, question.groups.n)
         done, n_evaluations, found, played = 0, 0, None, None
-        for stop in _stops(len(keep), self.rounds):
+        for stop in stops:
             more = _both(model, question, keep[done:stop])
             n_evaluations += more.n_evaluations
             played = more if played is None else _joined(played, more)
@@ -86,6 +97,22 @@ def _stops(n_pairs: int, rounds: int) -> list[int]:
     return sorted(stops - {0}) or [0]
 
 
+def _refuse_many(stops: list[int], n: int) -> None:
+    """Refuse more sets than fit into a matrix, before the model is asked; all sets need none."""
+    modelled = max(0 if _is_every(stop, n) else stop for stop in stops)
+    if modelled > MOST:
+        raise NotMeasurable(
+            "A Gaussian process over {sets} sets of features is too much; the limit is {most}.",
+            mend="Lower the budget, or use LeverageSHAP, whose time grows in proportion to it.",
+            sets=2 * modelled + 2,
+            most=2 * MOST + 2,
+        )
+
+
+def _is_every(n_pairs: int, n: int) -> bool:
+    return n_pairs == 2 ** (n - 1) - 1
+
+
 def _both(model: Model, question: Question, keep: Bool[Tensor, "pairs features"]) -> Played:
     """Play each set and its complement: `some` is in the order pairs, then kept and hidden."""
     both = torch.stack([keep, ~keep], 1).flatten(0, 1)
@@ -100,7 +127,7 @@ def _solved(
     keep: Bool[Tensor, "pairs features"], played: Played, steps: int
 ) -> tuple[Float[Tensor, "rows features outputs"], Float[Tensor, "rows features outputs"]]:
     n, total = keep.shape[1], played.full - played.empty.mean(0)
-    if len(keep) == 2 ** (n - 1) - 1:
+    if _is_every(len(keep), n):
         values = _listed(keep, played)
         return values, torch.zeros_like(values)
     if not len(keep):
@@ -136,7 +163,7 @@ def _pooled(signs: Tensor, targets: Tensor) -> Posterior:
 def _own(signs: Tensor, targets: Tensor, steps: int) -> Posterior:
     tuned = _tuned(len(signs))
     parts = []
-    for some in targets.split(max(1, ROOM // len(signs) ** 2)):
+    for some in targets.split(max(1, ROOM // max(signs.shape) ** 2)):
         kernel = own(signs[tuned], some[:, tuned], steps)
         values, error = posterior(kernel, signs, some[:, :, None])
         doubt = optimism(signs[tuned], some[:, tuned], steps).sqrt()
