@@ -148,6 +148,18 @@ def test_numbers_fall_into_the_stretch_that_holds_them(values):
         )
 
 
+@pytest.mark.parametrize("common", [0.0, 7.25, -3e5])
+def test_a_column_that_is_nearly_constant_still_shows_drift(common):
+    usual = torch.cat([torch.full((950,), common), common + 1 + torch.rand(50, generator=seeded())])
+    bins = bins_of_numbers("x", usual)
+    assert bins.names() == (f"< {common:g}", f"{common:g}", f"> {common:g}", "missing")
+    assert bins.counts == (0, 950, 50, 0)
+    assert bins_of_numbers("x", torch.full((100,), common)).counts == (0, 100, 0, 0)
+    for moved in (common - 1, common + 1):
+        live = bins.count(torch.full((200,), moved))
+        assert shift(torch.tensor(bins.counts), live, seeded()).p < 1e-9
+
+
 def test_an_unknown_category_counts_as_missing():
     x = torch.tensor([0.0, 1.0, float("nan"), 7.0, -1.0]).repeat(20)
     bins = bins_of_categories("kind", ("a", "b"), x)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import floor, log10
+from math import floor, inf, log10, nextafter
 from typing import Literal
 
 import torch
@@ -75,14 +75,18 @@ def _cuts(known: Float[Tensor, " row"]) -> tuple[float, ...]:
     shares = torch.linspace(0, 1, PARTS + 1, dtype=torch.float64)
     places = known.quantile(shares)
     width = float(places[-2] - places[1])
-    step = 10.0 ** floor(log10(width / FINE * 10)) if width > 0 else 0.0
-    inner = {round(round(float(p) / step) * step, 12) if step else float(p) for p in places[1:-1]}
-    return tuple(sorted(inner)) if step else ()
+    if width == 0:  # four in five rows hold one value: below it, it, above it
+        common = float(places[1])
+        return (nextafter(common, -inf), common)
+    step = 10.0 ** floor(log10(width / FINE * 10))
+    return tuple(sorted({round(round(float(p) / step) * step, 12) for p in places[1:-1]}))
 
 
 def _stretches(cuts: tuple[float, ...]) -> tuple[str, ...]:
     if not cuts:
         return ("any",)
+    if len(cuts) == 2 and nextafter(cuts[1], -inf) == cuts[0]:
+        return (f"< {cuts[1]:.6g}", f"{cuts[1]:.6g}", f"> {cuts[1]:.6g}")
     middle = [f"{a:.6g} … {b:.6g}" for a, b in pairwise(cuts)]
     return (f"≤ {cuts[0]:.6g}", *middle, f"> {cuts[-1]:.6g}")
 

@@ -64,8 +64,9 @@ class Reference:
 def reference_of(model: Model, seen: Seen) -> Reference:
     """Return counts of the training inputs and of the model's answers to the validation split.
 
-    Cells hold ten rows or none, cuts are rounded, and columns that identify a person are left out. Under a
-    privacy claim nothing is counted: exact counts of the rows would break it.
+    Cells hold ten rows or none; cuts are rounded, or at a value that four in five rows share; columns that
+    identify a person are left out. Under a privacy claim nothing is counted: exact counts of the rows would
+    break it.
 
     Args:
         model: The model that ships.
