@@ -99,6 +99,16 @@ def test_refused_and_unread_requests_do_not_count(reference):
     )
 
 
+def test_too_few_answers_are_counted_as_answers(reference):
+    monitor = monitor_of(Clock(), reference)
+    monitor(event(rows(150), outputs=None, refusal="detector", status=403))
+    monitor(event(rows(30)))
+    findings = monitor.live().findings
+    told = missing(findings, "generalization.answer_drift")
+    assert "Only 30 examples" in str(told.reason)
+    assert found(findings, "generalization.drift[dose]").n == 180
+
+
 def test_without_a_reference_it_says_why():
     monitor = monitor_of(Clock(), reference_of(toy_model(), Seen(*seen_of(rows(60)))))
     monitor(event(rows(200)))

@@ -41,24 +41,36 @@ def drift(view: View, subject: Subject, reference: Reference) -> list[Finding]:
         c.name: _evidence(c, is_drift, len(compared))
         for c, is_drift in zip(compared, has, strict=True)
     }
+    n_inputs, n_answers = len(_inputs(view)), len(_answers(view))
     names = [*watched(subject.schema), ""]
-    return [found.get(name) or _missing(name, view, reference) for name in names]
+    return [
+        found.get(name) or _missing(name, n_inputs if name else n_answers, reference)
+        for name in names
+    ]
 
 
 def compare(view: View, subject: Subject, reference: Reference) -> list[Compared]:
     """Compare what can be compared; the answers are called ""."""
     rng = Generator().manual_seed(SEED)
-    columns = {name: view.examples[:, FIRST + i] for i, name in enumerate(watched(subject.schema))}
-    told = [(bins.name, bins) for bins in reference.inputs if bins.name in columns]
-    # a missing value is a value that counts; an input that was never seen is not: it lacks every column
-    seen = ~view.examples[:, FIRST:].isnan().all(1)
-    pairs = [(name, bins, columns[name][seen]) for name, bins in told]
+    inputs = _inputs(view)
+    columns = {name: inputs[:, i] for i, name in enumerate(watched(subject.schema))}
+    pairs = [(b.name, b, columns[b.name]) for b in reference.inputs if b.name in columns]
     if reference.answers is not None:
-        answers = view.examples[:, ANSWER]
-        pairs.append(("", reference.answers, answers[answers.isfinite()]))
+        pairs.append(("", reference.answers, _answers(view)))
     return [
         _compared(name, b, values, rng) for name, b, values in pairs if len(values) >= LEAST_ROWS
     ]
+
+
+def _inputs(view: View) -> Tensor:
+    """Return what was seen of inputs: a missing value counts, an input that lacks all of them was never seen."""
+    inputs = view.examples[:, FIRST:]
+    return inputs[~inputs.isnan().all(1)]
+
+
+def _answers(view: View) -> Tensor:
+    answers = view.examples[:, ANSWER]
+    return answers[answers.isfinite()]
 
 
 def _compared(name: str, bins: Bins, values: Tensor, rng: Generator) -> Compared:
@@ -100,12 +112,12 @@ def is_drift(finding: Finding) -> bool:
     return isinstance(finding, Evidence) and finding.note.template == SHIFTED.template
 
 
-def _missing(name: str, view: View, reference: Reference) -> Missing:
+def _missing(name: str, n: int, reference: Reference) -> Missing:
     return Missing(
         axis=Axis.GENERALIZATION,
         name="drift" if name else "answer_drift",
         setting=name,
-        reason=_why(name, len(view.examples), reference),
+        reason=_why(name, n, reference),
     )
 
 
