@@ -101,6 +101,15 @@ def test_alarms_are_scores_above_the_threshold_with_their_nominal_share():
     assert "no detector" in str(missing(told(monitor_of()), "security.alarm_rate").reason)
 
 
+def test_a_score_that_overflows_is_an_alarm_as_it_is_for_the_detector():
+    monitor = monitor_of(threshold=2.0, nominal=0.05)
+    monitor(event(rows(4), scores=torch.tensor([1.0, torch.inf, torch.nan, 2.0])))
+    monitor(event(rows(3)))  # the detector was not asked
+    one = found(told(monitor), "security.alarm_rate")
+    assert (one.value, one.n) == (0.5, 4)
+    assert (monitor.totals().alarms, monitor.totals().scored) == (2, 4)
+
+
 @SLOWLY
 @given(st.data())
 def test_gaps_and_values_out_of_range(data):

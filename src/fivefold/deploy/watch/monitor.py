@@ -151,7 +151,9 @@ class Monitor:
     def _alarms(self, event: Event) -> int:
         if event.scores is None or self.subject.threshold is None:
             return 0
-        alarms = int((event.scores > self.subject.threshold).sum())
+        alarms = int(
+            (~(event.scores <= self.subject.threshold)).sum()
+        )  # one that is no number, too
         with self._door:
             self._totals.alarms += alarms
             self._totals.scored += len(event.scores)

@@ -57,9 +57,14 @@ def example_rows(
         return torch.stack(answered(outputs, is_classification=is_class), 1)
 
     fill(slice(ANSWER, SURE + 1), [e.outputs for e in events], answers)
-    fill(slice(SCORE, SCORE + 1), [e.scores for e in events], lambda s: s[:, None])
+    fill(slice(SCORE, SCORE + 1), [e.scores for e in events], _scores)
     fill(slice(FIRST, None), [e.x for e in events], features(subject.schema))
     return made
+
+
+def _scores(told: Tensor) -> Tensor:
+    """Return scores as a column; one that is no number raises the alarm, and so counts as infinite."""
+    return torch.where(told.isnan(), torch.inf, told)[:, None]
 
 
 def size_of(event: Event, subject: Subject) -> int:

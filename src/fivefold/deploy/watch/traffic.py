@@ -83,7 +83,7 @@ def _alarms(view: View, subject: Subject) -> Finding:
     if subject.threshold is None:
         return _missing("alarm_rate", text("This bundle has no detector."))
     scores = view.examples[:, SCORE]
-    scores = scores[scores.isfinite()]
+    scores = scores[~scores.isnan()]  # NaN: the detector did not look
     if not len(scores):
         return _missing("alarm_rate", text("The detector has looked at nothing in the window."))
     hits = int((scores > subject.threshold).sum())
