@@ -21,7 +21,8 @@ class Attribution:
         values: Share of each feature in (score of the example - base), `(rows, features, outputs)`.
         base: Score that they start from, `(rows, outputs)`.
         score: Score that was explained, `(rows, outputs)`.
-        error: Standard error of each value, infinite where there were too few masks; None if exact.
+        error: Standard error of each value, infinite where there were too few masks; of integrated
+            gradients an estimate of what integration misses; None if exact, or not estimated.
         is_converged: Whether the values of a row are sure enough to rank features, `(rows,)`.
         groups: The features.
         outputs: Names of the outputs.

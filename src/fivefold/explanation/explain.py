@@ -42,7 +42,10 @@ def explain(
     rng: Generator,
     features: Features = Features(),
 ) -> Attribution:
-    """Return how much each feature moved the log-odds of each class, or the number, away from the base.
+    """Return how much each feature moved the score of each class, or the number, away from the base.
+
+    The score is the log-odds, unless the unit of the attribution says otherwise: the probability for
+    forests, and what comes before the softmax for linear models and boosting of several classes.
 
     Args:
         model: Any model of tables, images or texts.
