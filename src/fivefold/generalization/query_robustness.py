@@ -31,7 +31,8 @@ class QueryRobustness(Probe):
     Attributes:
         eps: How far an input may move, in units of the schema (pixels of [0, 1], or a column's scale).
         norm: Which length `eps` bounds.
-        queries: Random changes tried per example that resists.
+        queries: Random changes tried in the last attack, per example that resists two shorter ones, of an
+            eighth and of half as many.
         examples: Most examples to attack; more are sampled.
     """
 
@@ -90,7 +91,7 @@ class QueryRobustness(Probe):
                 clean=float(stands[0].double().mean()),
             ),
             chart=Chart(
-                title=text("Accuracy after so many queries per example"),
+                title=text("Accuracy after attacks of up to so many queries per example"),
                 kind="line",
                 x="queries",
                 y="accuracy",
