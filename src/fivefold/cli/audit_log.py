@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fivefold.cli.voice import Voice
 from fivefold.core.errors import BadInput
+from fivefold.core.text import text
 from fivefold.deploy.ledger import LedgerReport, verify_ledger
 
 
@@ -40,8 +41,6 @@ def nothing_to_verify() -> BadInput:
 
 
 def _lines(found: LedgerReport, voice: Voice) -> str:
-    from fivefold.core.text import text
-
     told = [text("Head: {hash}", hash=found.head)]
     if found.first is not None and found.last is not None:
         told.append(text("From {first} to {last}", first=_day(found.first), last=_day(found.last)))

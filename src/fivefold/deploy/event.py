@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from torch import Tensor
 
 Refusal: TypeAlias = Literal[
     "", "token", "rate", "size", "malformed", "schema", "personal", "detector", "queue", "time", "fault"
 ]  # fmt: skip
-REFUSALS: tuple[Refusal, ...] = (
-    "token", "rate", "size", "malformed", "schema", "personal", "detector", "queue", "time", "fault"
-)  # fmt: skip
+REFUSALS: tuple[Refusal, ...] = get_args(Refusal)[1:]  # without ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
