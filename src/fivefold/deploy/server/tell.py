@@ -47,6 +47,8 @@ class Telling:
         ]
         all_binary = call.asked.get("parameters", {}).get("binary_data_output") is True
         logits = call.answer.outputs
+        if np.isnan(logits).any():
+            raise ValueError("The model answers with what is no number.")
         outputs: list[dict[str, Any]] = []
         tail: list[bytes] = []
         for one in asked:
