@@ -80,6 +80,15 @@ def test_throughput_is_bounded_as_a_poisson_rate(n, span):
     assert poisson.cdf(n, one.high * span) == pytest.approx(0.025, rel=1e-6)
 
 
+def test_a_request_after_a_long_silence_is_not_a_burst():
+    clock = Clock()
+    monitor = monitor_of(clock)
+    clock.now += 100.0
+    monitor(event(time=clock.now))
+    clock.now += 0.01
+    assert found(told(monitor), "efficiency.throughput[live]").value == pytest.approx(1 / 100.01)
+
+
 @SLOWLY
 @given(st.lists(st.sampled_from(("", "", "", *REFUSALS)), min_size=1, max_size=120))
 def test_refusals_are_counted_by_guard(refusals):

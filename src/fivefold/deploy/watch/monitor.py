@@ -110,7 +110,8 @@ class Monitor:
         with self._desk:
             requests, examples = self._requests.since(since), self._examples.since(since)
             pairs, waiting = self._feedback.pairs(since), self._feedback.n_waiting
-        return View(now, self.started, requests, examples, pairs, waiting, self.totals())
+            whole = max(self.started, since, self._requests.whole_since)
+        return View(now, self.started, whole, requests, examples, pairs, waiting, self.totals())
 
     def live(self, no_older_than: float = 5.0) -> Live:
         """Return the evidence, found anew if the last is older than so many seconds."""

@@ -1,5 +1,7 @@
 """The last so many rows of numbers, in memory that never grows."""
 
+from math import inf
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -24,6 +26,11 @@ class Ring:
         self._kept[place] = rows.double()
         self._next = (self._next + len(rows)) % capacity
         self._n = min(self._n + len(rows), capacity)
+
+    @property
+    def whole_since(self) -> float:
+        """The moment since which nothing was forgotten; minus infinity if nothing ever was."""
+        return float(self._kept[:, 0].min()) if self._n == len(self._kept) else -inf
 
     def since(self, time: float) -> Float[Tensor, "row number"]:
         """Return a copy of the rows that are not older than `time`, in no special order."""

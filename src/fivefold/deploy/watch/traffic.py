@@ -13,7 +13,6 @@ from fivefold.deploy.watch.observe import (
     SCORE,
     SECONDS,
     STATUS,
-    TIME,
 )
 from fivefold.deploy.watch.subject import Subject
 from fivefold.deploy.watch.view import View
@@ -61,8 +60,7 @@ def _throughput(view: View) -> Finding:
     n = len(view.requests)
     if n == 0:
         return Missing(axis=Axis.EFFICIENCY, name="throughput", reason=QUIET, setting="live")
-    first = max(view.started, float(view.requests[:, TIME].min()))
-    span = max(view.now - first, 1e-3)
+    span = max(view.now - view.since, 1e-3)
     low, high = float(chi2.ppf(0.025, 2 * n)) / 2, float(chi2.ppf(0.975, 2 * n + 2)) / 2
     return Evidence(
         axis=Axis.EFFICIENCY, name="throughput", value=n / span, low=low / span, high=high / span,
