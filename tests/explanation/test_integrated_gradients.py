@@ -7,7 +7,7 @@ from fivefold.core.data import Dataset
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
-from fivefold.explanation import ExactShapley, IntegratedGradients
+from fivefold.explanation import ExactShapley, IntegratedGradients, LeverageSHAP
 from fivefold.models import MLP, TorchModel, fresh
 from fivefold.perturb import Features
 from seeding import seeded
@@ -92,6 +92,12 @@ def test_the_error_is_about_as_large_as_the_distance_from_a_fine_sum(trained, ta
         trained, x, background, rng=seeded()
     )
     assert found.error is not None
+    assert found.half_width is not None
+    assert torch.equal(found.half_width, found.error)  # no standard error, so no 95 % interval
+    sampled = LeverageSHAP(budget=20)(trained, x, background, rng=seeded())
+    assert sampled.error is not None
+    assert sampled.half_width is not None
+    assert torch.allclose(sampled.half_width, 1.96 * sampled.error, rtol=1e-3)
     off, error = (found.values - fine.values)[..., 0].norm(dim=1), found.error[..., 0].norm(dim=1)
     assert 0.2 < float((off / error).median()) < 2
 

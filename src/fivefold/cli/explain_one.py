@@ -13,7 +13,6 @@ from fivefold.cli.explain_picture import write_picture
 from fivefold.cli.voice import Voice
 from fivefold.core.data import as_tensor
 from fivefold.core.errors import BadInput
-from fivefold.core.interval import Z95
 from fivefold.core.model import Model
 from fivefold.core.text import text, translate
 from fivefold.explanation import Attribution, explain
@@ -127,13 +126,13 @@ def with_values(found: Attribution, question: Question) -> Attribution:
 
 
 def table(found: Attribution, output: int, top: int, voice: Voice) -> "Table":
-    """Return the largest attributions with 95 % error bars as a table for the terminal."""
+    """Return the largest attributions with their error bars as a table for the terminal."""
     from rich.markup import escape
     from rich.table import Table
 
     values = found.values[0, :, output]
     shown = Table(box=None, pad_edge=False)
-    for name in ("feature", "attribution", "95 %", ""):
+    for name in ("feature", "attribution", "95 %" if found.is_standard else "error", ""):
         shown.add_column(translate(name, voice.language), no_wrap=name != "feature")
     longest = max(float(values.abs().max()), 1e-12)
     for place in largest(values, top):
@@ -154,7 +153,11 @@ def as_json(found: Attribution, question: Question, output: int) -> dict[str, An
     features = [
         {"feature": name, "attribution": float(found.values[0, i, output])}
         | ({"value": told(schema.columns[i], float(x[i]))} if is_table else {})
-        | ({"half_width_95": _finite(_half(found, i, output))} if found.error is not None else {})
+        | (
+            {"half_width_95" if found.is_standard else "error": _finite(_half(found, i, output))}
+            if found.error is not None
+            else {}
+        )
         for i, name in enumerate(found.names)
     ]
     return {
@@ -171,8 +174,8 @@ def as_json(found: Attribution, question: Question, output: int) -> dict[str, An
 
 
 def _half(found: Attribution, feature: int, output: int) -> float:
-    assert found.error is not None
-    return Z95 * float(found.error[0, feature, output])
+    assert found.half_width is not None
+    return float(found.half_width[0, feature, output])
 
 
 def _finite(value: float) -> float | None:

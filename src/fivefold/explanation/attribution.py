@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fivefold.core.interval import Z95
 from fivefold.core.text import Text
 from fivefold.perturb import Groups
 
@@ -31,6 +32,7 @@ class Attribution:
         n_evaluations: How many inputs the model answered.
         fit: R2 of a local model, `(rows, outputs)`; None if there is none.
         reason: Why this method was taken, if it was chosen automatically.
+        is_standard: Whether `error` is a standard error, so that an interval follows from it.
     """
 
     values: Float[Tensor, "rows features outputs"]
@@ -45,6 +47,14 @@ class Attribution:
     n_evaluations: int
     fit: Float[Tensor, "rows outputs"] | None = None
     reason: Text = Text("")
+    is_standard: bool = True
+
+    @property
+    def half_width(self) -> Float[Tensor, "rows features outputs"] | None:
+        """Half the 95 % interval of each value; the bare `error` where it is no standard error."""
+        if self.error is None:
+            return None
+        return Z95 * self.error if self.is_standard else self.error
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class IntegratedGradients:
             base=base,
             score=score,
             error=error,
+            is_standard=False,
             is_converged=_adds_up(values, base, score, self.tolerance)
             & is_sure(values, error, SURE),
             groups=question.groups,

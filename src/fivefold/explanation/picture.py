@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from fivefold.core.interval import Z95
 from fivefold.core.text import Text, text
 
 if TYPE_CHECKING:
@@ -46,18 +45,14 @@ def _bars(shown: "Attribution", row: int, output: int, ax: "Axes") -> None:
     values = shown.values[row, :, output]
     order = largest(values)[::-1]
     widths = values[order].tolist()
-    whiskers = None if shown.error is None else _whiskers(shown.error[row, order, output])
+    half = shown.half_width
+    whiskers = None if half is None else half[row, order, output].nan_to_num(posinf=0.0).tolist()
     colours = [UP if w > 0 else DOWN for w in widths]
     names = ["\n".join(wrap(shown.names[i], 30)) for i in order]
     ax.barh(range(len(order)), widths, xerr=whiskers, color=colours, ecolor="0.3", capsize=2)
     ax.set_yticks(range(len(order)), names)
     ax.axvline(0, color="0.3", linewidth=0.8)
     ax.set_xlabel(str(shown.unit))
-
-
-def _whiskers(error: Tensor) -> list[float]:
-    """Return half the 95 % intervals; none where the error is not known."""
-    return (Z95 * error).nan_to_num(posinf=0.0).tolist()
 
 
 def _heat(shown: "Attribution", row: int, output: int, ax: "Axes") -> None:
@@ -98,8 +93,8 @@ def _table(shown: "Attribution", row: int, output: int) -> str:
 
 def _line(shown: "Attribution", row: int, output: int, feature: int, longest: float) -> str:
     value = float(shown.values[row, feature, output])
-    error = shown.error
-    sure = "" if error is None else f" ± {Z95 * float(error[row, feature, output]):.2g}"
+    half = shown.half_width
+    sure = "" if half is None else f" ± {float(half[row, feature, output]):.2g}"
     colour, width = UP if value > 0 else DOWN, round(120 * abs(value) / longest)
     bar = f'<div style="background:{colour};height:.8em;width:{width}px"></div>'
     return (
