@@ -8,7 +8,6 @@ from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.explanation import ExactShapley, LeverageSHAP, OddKernelSHAP
 from fivefold.explanation.coalitions import every_set
 from fivefold.explanation.exact import shapley_weights
-from fivefold.explanation.odd_kernel import sampled_shapley
 from fivefold.explanation.odd_kernel.kernel import Kernel, gram, prior_variance, section_values
 from seeding import seeded
 
@@ -168,10 +167,3 @@ def test_refuses_a_budget_whose_matrix_is_too_large_before_it_asks():
     easy = solved(14, lambda x: x.sum(1), 2**14)  # every set: nothing is modelled
     assert easy.error is not None
     assert easy.error.abs().max() == 0
-
-
-def test_a_cheap_model_gets_regression_and_a_slow_one_the_process():
-    assert isinstance(sampled_shapley(20, 200, 1e-6), LeverageSHAP)
-    slow = sampled_shapley(20, 200, 1e-2)
-    assert isinstance(slow, OddKernelSHAP)
-    assert isinstance(sampled_shapley(500, 2000, 1e-2), LeverageSHAP)

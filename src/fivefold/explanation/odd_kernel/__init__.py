@@ -1,6 +1,5 @@
 """Shapley values from a Gaussian process over the odd part of a game."""
 
-from fivefold.explanation.odd_kernel.choice import sampled_shapley
 from fivefold.explanation.odd_kernel.estimator import OddKernelSHAP
 
-__all__ = ["OddKernelSHAP", "sampled_shapley"]
+__all__ = ["OddKernelSHAP"]
