@@ -125,7 +125,7 @@ def endurance(ours: Running, seconds: float) -> tuple[Any, Any, float]:
     steady = ours.awake().loaded(CONNECTIONS, seconds)
     over = ours.loaded(4 * CONNECTIONS, max(3.0, seconds / 6), OVERLOAD_ROWS)
     began = time.perf_counter()
-    while set(ours.loaded(8, 0.2)["statuses"]) != {"200"}:
+    while set(ours.loaded(8, 0.2)["statuses"]) != {"200"} and time.perf_counter() - began < 60:
         pass
     return steady, over, time.perf_counter() - began
 

@@ -200,12 +200,19 @@ def theirs(made: Case, asked: dict[str, Any]) -> dict[str, Any]:
         return dict(np.load(folder / "found.npz"))
 
 
+def difference(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Return the largest relative difference; infinite if one side has a number where the other has none."""
+    if not np.array_equal(np.isnan(found), np.isnan(wanted)):
+        return float("inf")
+    return float(np.nanmax(np.abs(found - wanted) / np.maximum(1, np.abs(wanted))))
+
+
 def rows(name: str, architecture: MLP | ConvNet, n: int, asked: dict[str, Any]) -> Iterator[Row]:
     made = case(name, architecture, n, asked["runs"], asked["samples"])
     peer = theirs(made, asked)
     for metric, (compared, timed) in ours(made, asked["samples"]).items():
         found, wanted = compared().double().numpy(), peer[metric].astype(float)
-        away = float(np.nanmax(np.abs(found - wanted) / np.maximum(1, np.abs(wanted))))
+        away = difference(found, wanted)
         seconds = []
         for _ in range(asked["repeats"]):
             start = time.process_time()
