@@ -1,3 +1,5 @@
+import json
+
 """Fingerprints, JSON files and writing all or nothing."""
 
 import os
@@ -15,7 +17,7 @@ from fivefold.core.data import Batch
 from fivefold.core.errors import Damaged
 from fivefold.core.evidence import Axis, Evidence
 from fivefold.core.fingerprint import of_batch, of_inputs, of_json, of_state, of_tensor
-from fivefold.core.jsonfile import from_json, to_json
+from fivefold.core.jsonfile import from_json, to_json, to_lines
 from fivefold.core.lineage import Claim, Record
 from fivefold.core.text import text
 
@@ -42,6 +44,8 @@ def test_json_there_and_back(value, word):
     )  # fmt: skip
     kept = Kept(value=value, place=Path("a/b"), lineage=(record,), found=(evidence,))
     assert from_json(to_json(kept), Kept) == kept
+    assert from_json(to_lines(kept), Kept) == kept
+    assert json.loads(to_lines((kept, kept))) == [json.loads(to_json(kept))] * 2
 
 
 def test_json_does_not_depend_on_order():

@@ -1,7 +1,7 @@
 """Dataclasses to JSON files and back; infinities survive, nothing runs."""
 
 import json
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from math import isfinite
 from pathlib import Path
@@ -17,6 +17,17 @@ T = TypeVar("T")
 def to_json(value: Any) -> str:
     """Return `value` as stable, readable JSON. Infinite numbers become "inf" and "-inf"."""
     return json.dumps(_plain(value), ensure_ascii=False, indent=1, sort_keys=True)
+
+
+def to_lines(value: Any) -> str:
+    """Return `value` as stable JSON with one line per entry: many times quicker to write than `to_json`."""
+    plain = _plain(value)
+    if isinstance(plain, dict):
+        entries = [f"{_line(k)}: {_line(plain[k])}" for k in sorted(plain)]
+        return "{\n" + ",\n".join(entries) + "\n}"
+    if isinstance(plain, list):
+        return "[\n" + ",\n".join(map(_line, plain)) + "\n]"
+    return _line(plain)
 
 
 def from_json(told: str, kind: type[T], *, where: str = "") -> T:
@@ -36,9 +47,13 @@ def from_json(told: str, kind: type[T], *, where: str = "") -> T:
         ) from error
 
 
+def _line(plain: Any) -> str:
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True)
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):

@@ -5,14 +5,14 @@ import re
 from typing import Any, TypeVar
 
 from fivefold.core.errors import Damaged
-from fivefold.core.jsonfile import from_json, to_json
+from fivefold.core.jsonfile import from_json, to_lines
 
 T = TypeVar("T")
 
 
 def sealed(value: Any) -> str:
     """Return `value` as JSON under the hash of it."""
-    content = to_json(value)
+    content = to_lines(value)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return f'{{"sha256": "{digest}", "content":\n{content}\n}}\n'
 
