@@ -1,7 +1,6 @@
-import json
-
 """Fingerprints, JSON files and writing all or nothing."""
 
+import json
 import os
 from dataclasses import dataclass
 from math import inf
