@@ -18,6 +18,15 @@ from fivefold.explanation.linear import LinearSHAP
 from fivefold.explanation.occlusion import Occlusion
 from fivefold.explanation.odd_kernel import OddKernelSHAP
 from fivefold.explanation.parameter_randomisation import ParameterRandomisation
+from fivefold.explanation.removal import (
+    BaselineRemoval,
+    BlurRemoval,
+    CopulaRemoval,
+    GaussianRemoval,
+    MarginalRemoval,
+    NeighbourRemoval,
+    Removal,
+)
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
 from fivefold.explanation.trees import TreeSHAP
@@ -27,20 +36,27 @@ __all__ = [
     "Attribution",
     "AttributionDrift",
     "Attributions",
+    "BaselineRemoval",
+    "BlurRemoval",
     "Completeness",
+    "CopulaRemoval",
     "ExactShapley",
     "Explainer",
     "Faithfulness",
     "FaithfulnessCorrelation",
+    "GaussianRemoval",
     "GradCAM",
     "Infidelity",
     "InputXGradient",
     "IntegratedGradients",
     "LeverageSHAP",
     "LinearSHAP",
+    "MarginalRemoval",
+    "NeighbourRemoval",
     "Occlusion",
     "OddKernelSHAP",
     "ParameterRandomisation",
+    "Removal",
     "SmoothGrad",
     "Stability",
     "TreeSHAP",

@@ -14,7 +14,8 @@ from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.coalitions import every_set
 from fivefold.explanation.game import Played, play
 from fivefold.explanation.output import output_names, unit
-from fivefold.explanation.question import Question, asked
+from fivefold.explanation.question import AS_IT_IS, Question, asked
+from fivefold.explanation.removal import Removal
 from fivefold.perturb import Features
 
 MOST = 16  # 2**16 sets; each further feature doubles the cost
@@ -27,9 +28,11 @@ class ExactShapley:
 
     Attributes:
         features: What counts as one feature.
+        removal: How a hidden feature is replaced.
     """
 
     features: Features = Features()
+    removal: Removal = AS_IT_IS
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
@@ -39,7 +42,9 @@ class ExactShapley:
         Raises:
             NotMeasurable: More than 16 features.
         """
-        question = asked(model, x, background, self.features, hides_words=True)
+        question = asked(
+            model, x, background, self.features, hides_words=True, removal=self.removal
+        )
         n = question.groups.n
         if n > MOST:
             raise NotMeasurable(
@@ -70,7 +75,7 @@ def _attribution(
     full = torch.cat([p.full for p in played])
     return Attribution(
         values=torch.cat([weights @ p.some for p in played]),
-        base=played[0].empty.mean(0).expand_as(full),
+        base=torch.cat([p.empty.mean(0).expand_as(p.full) for p in played]),
         score=full,
         error=None,
         is_converged=torch.ones(len(full)).bool(),

@@ -10,16 +10,20 @@ from fivefold.core.errors import NotMeasurable
 from fivefold.core.model import Model
 from fivefold.explanation.output import score_of
 from fivefold.explanation.question import Question
-from fivefold.perturb import mean_score
+from fivefold.perturb import Behind, Score, mean_score
 
 ROOM = 4  # sets per feature from which on luck can be told apart from the features
 
 
 class Played(NamedTuple):
-    """Scores of the game: all features known, none known (for each background row), and some known."""
+    """Scores of the game: all features known, none known (for each background row), and some known.
+
+    The mean of `empty` over its first axis is the score that values start from: of every row, or of each
+    row its own.
+    """
 
     full: Float[Tensor, "rows outputs"]
-    empty: Float[Tensor, "background outputs"]
+    empty: Float[Tensor, "background *rows outputs"]
     some: Float[Tensor, "rows sets outputs"]
     n_evaluations: int
 
@@ -33,23 +37,46 @@ def play(
     """Return the scores of every example for the same sets of known features.
 
     Raises:
-        NotMeasurable: The model's answer is not a finite number.
+        NotMeasurable: The model's answer is not a finite number, or rows that weigh differently were drawn.
     """
-    score, (x, background, groups) = score_of(model), question
-    full, empty = score(x), score(background)
+    score, x, behind = score_of(model), question.x, question.behind
+    _refuse_weighted_draws(behind, draws)
+    full, empty = score(x), _nothing_known(score, x, behind)
     if len(keep):
         shared = keep.expand(len(x), -1, -1)
-        some = mean_score(score, x, background, shared, groups, draws=draws)
+        some = mean_score(score, x, behind, shared, question.groups, draws=draws)
     else:
         some = full[:, None][:, :0]
-    each = len(background) if draws is None else draws.shape[1]
-    played = Played(full, empty, some, len(x) * (1 + len(keep) * each) + len(background))
+    each = len(behind.rows) if draws is None else draws.shape[1]
+    alone = len(x) if behind.is_own else len(behind.rows)
+    played = Played(full, empty, some, len(x) * (1 + len(keep) * each) + alone)
     if not all(part.isfinite().all() for part in played[:3]):
         raise NotMeasurable(
             "The model's answer to some masked inputs is not a finite number.",
             mend="Check the model's outputs on ordinary inputs first.",
         )
     return played
+
+
+def _nothing_known(
+    score: Score, x: Float[Tensor, "rows ..."], behind: Behind
+) -> Float[Tensor, "background *rows outputs"]:
+    """Return the scores of what stands behind, so that their mean is where values start from."""
+    if behind.is_own:
+        return score(behind.empty(x)[:, 0])[None]
+    scores = score(behind.rows)
+    if behind.weight is None:
+        return scores
+    return (behind.weight[:, None] * scores).sum(0, keepdim=True)
+
+
+def _refuse_weighted_draws(behind: Behind, draws: Int[Tensor, "sets draws"] | None) -> None:
+    is_weighted = behind.weight is not None or behind.is_weighing
+    if draws is not None and is_weighted:
+        raise NotMeasurable(
+            "Background rows that weigh differently cannot be drawn one by one.",
+            mend="Set `draws` to 0, so that each set of features meets all of them.",
+        )
 
 
 def even_draws(

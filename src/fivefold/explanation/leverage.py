@@ -14,7 +14,8 @@ from fivefold.explanation.attribution import Attribution, is_sure
 from fivefold.explanation.coalitions import Pairs, leverage_pairs
 from fivefold.explanation.game import Played, even_draws, luck, play
 from fivefold.explanation.output import output_names, unit
-from fivefold.explanation.question import asked
+from fivefold.explanation.question import AS_IT_IS, asked
+from fivefold.explanation.removal import Removal
 from fivefold.perturb import Features
 
 
@@ -31,18 +32,22 @@ class LeverageSHAP:
             each pair of sets is corrected for the rows it happened to get.
         tolerance: A row is converged if the error is at most this share of its attributions.
         features: What counts as one feature.
+        removal: How a hidden feature is replaced.
     """
 
     budget: Count = 1024
     draws: Natural = 0
     tolerance: Positive = 0.1
     features: Features = Features()
+    removal: Removal = AS_IT_IS
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:
         """Return the values and their standard errors."""
-        question = asked(model, x, background, self.features, hides_words=True)
+        question = asked(
+            model, x, background, self.features, hides_words=True, removal=self.removal
+        )
         pairs = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng)
         draws = even_draws(len(pairs.keep), len(question.background), self.draws, rng)
         both = torch.cat([pairs.keep, ~pairs.keep])
@@ -94,14 +99,14 @@ def _solve(
 ) -> tuple[Float[Tensor, "rows features outputs"], Float[Tensor, "rows features outputs"]]:
     n = pairs.keep.shape[1]
     kept, hidden = played.some.chunk(2, dim=1)
-    base = played.empty.mean(0) if draws is None else played.empty[draws].mean(1)
-    change = played.full[:, None] - base  # what the values of each pair's own rows add up to
+    total = played.full - played.empty.mean(0)
+    # what the values of each pair's own rows add up to
+    change = total[:, None] if draws is None else played.full[:, None] - played.empty[draws].mean(1)
     slope = (pairs.keep.double() * 2 - 1).mean(1) / 2
     target = (kept - hidden) / 2 - slope[:, None] * change
     coefficients = plan.solver @ target
     residual = target - plan.design @ coefficients
     halves = coefficients[:, :n]
-    total = played.full - played.empty.mean(0)
     values = 2 * (halves - halves.mean(1, keepdim=True)) + total[:, None] / n
     return values, _error(pairs, plan, residual, is_all=draws is None)
 

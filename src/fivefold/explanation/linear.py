@@ -16,7 +16,8 @@ from fivefold.core.schema import Schema
 from fivefold.core.text import Text
 from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.preparation import Array, last_of, preparation
-from fivefold.explanation.question import asked
+from fivefold.explanation.question import AS_IT_IS, asked, refuse_conditional
+from fivefold.explanation.removal import Removal
 from fivefold.explanation.sums import (
     AGAINST_REST,
     BEFORE_SOFTMAX,
@@ -52,9 +53,12 @@ class LinearSHAP:
 
     Attributes:
         features: What counts as one feature.
+        removal: How a hidden feature is replaced: by rows as they are, whatever is known (MarginalRemoval
+            without a summary, BaselineRemoval); others are refused.
     """
 
     features: Features = Features()
+    removal: Removal = AS_IT_IS
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
@@ -65,7 +69,8 @@ class LinearSHAP:
             NotMeasurable: The model is not linear, or not of a known kind.
         """
         line = read_line(model)
-        question = asked(model, x, background, self.features)
+        question = asked(model, x, background, self.features, removal=self.removal)
+        refuse_conditional(question, "LinearSHAP")
         own, behind = line.rows(question.x), line.rows(question.background)
         mean = behind.mean(0)
         member = question.groups.member[line.source]

@@ -9,19 +9,37 @@ from fivefold.core.data import Inputs, as_tensor
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.model import Model
 from fivefold.core.schema import Schema
-from fivefold.perturb import Features, Groups, blank, word_groups
+from fivefold.explanation.removal import MarginalRemoval, Removal
+from fivefold.perturb import Behind, Features, Groups, blank, word_groups
+
+AS_IT_IS = MarginalRemoval()
 
 
 class Question(NamedTuple):
-    """Examples to explain, rows that hidden features are taken from, and what counts as one feature."""
+    """Examples to explain, rows that hidden features are taken from, and what counts as one feature.
+
+    `removal` is what stands behind hidden features where that is not each of the rows as it is.
+    """
 
     x: Float[Tensor, "rows ..."]
     background: Float[Tensor, "background ..."]
     groups: Groups
+    removal: Behind | None = None
+
+    @property
+    def behind(self) -> Behind:
+        """What stands behind hidden features."""
+        return Behind(self.background) if self.removal is None else self.removal
 
 
 def asked(
-    model: Model, x: Inputs, background: Inputs, features: Features, *, hides_words: bool = False
+    model: Model,
+    x: Inputs,
+    background: Inputs,
+    features: Features,
+    *,
+    hides_words: bool = False,
+    removal: Removal = AS_IT_IS,
 ) -> Question:
     """Return the question, known to make sense.
 
@@ -34,19 +52,49 @@ def asked(
         background: Rows that hidden features are taken from.
         features: What counts as one feature of a table or an image.
         hides_words: Whether the explainer only asks the model, so that it can explain texts.
+        removal: How a hidden feature is replaced.
 
     Raises:
         BadInput: No rows, another shape than the model eats, or values that are missing or infinite.
-        NotMeasurable: The inputs are not one tensor, or several texts, which have no words in common.
+        NotMeasurable: The inputs are not one tensor, or several texts, which have no words in common; or
+            they cannot be hidden that way.
     """
     if model.schema.is_text and hides_words:
+        _refuse_removal_of_words(removal)
         groups = groups_of(model.schema, x, features)
         checked = _checked(x, model.schema, "x")
         return Question(checked, blank(checked), groups)
     groups = features.of(model.schema)
-    return Question(
-        _checked(x, model.schema, "x"), _checked(background, model.schema, "background"), groups
+    checked = _checked(x, model.schema, "x")
+    rows = _checked(background, model.schema, "background")
+    if removal == AS_IT_IS:
+        return Question(checked, rows, groups)
+    behind = removal.behind(model.schema, rows)
+    return Question(checked, behind.rows, groups, behind)
+
+
+def refuse_conditional(question: Question, explainer: str) -> None:
+    """Refuse what an explainer that reads the model cannot follow: it needs rows that count alike, as they are.
+
+    Raises:
+        NotMeasurable: Hidden features depend on what is known, or the rows are weighted.
+    """
+    behind = question.behind
+    if behind.given is None and behind.weight is None:
+        return
+    raise NotMeasurable(
+        "{explainer} is exact for hidden features that are taken from rows as they are, whatever is known.",
+        mend="Use MarginalRemoval or BaselineRemoval, or LeverageSHAP, which takes any removal.",
+        explainer=explainer,
     )
+
+
+def _refuse_removal_of_words(removal: Removal) -> None:
+    if removal != AS_IT_IS:
+        raise NotMeasurable(
+            "Hidden words of a text are left out; there is no other way to remove them here.",
+            mend="Leave `removal` as it is.",
+        )
 
 
 def groups_of(schema: Schema, x: Inputs, features: Features) -> Groups:

@@ -1,6 +1,7 @@
 """Changing inputs on purpose: masks, attacks, corruptions."""
 
 from fivefold.perturb.ball import Ball, Norm, ball_around
+from fivefold.perturb.behind import Behind, Given, Hidden
 from fivefold.perturb.corruption import SEVERITIES, Corruption, corruptions
 from fivefold.perturb.gradient_attack import fgsm, pgd
 from fivefold.perturb.mask import Features, Groups, Score, mean_score
@@ -13,9 +14,12 @@ __all__ = [
     "SEVERITIES",
     "Attacked",
     "Ball",
+    "Behind",
     "Corruption",
     "Features",
+    "Given",
     "Groups",
+    "Hidden",
     "Norm",
     "Score",
     "attack",

@@ -11,6 +11,7 @@ from torch import Tensor
 from fivefold.core.errors import BadInput, no_text
 from fivefold.core.limits import Count
 from fivefold.core.schema import Schema
+from fivefold.perturb.behind import Behind
 from fivefold.perturb.room import in_parts
 
 Score: TypeAlias = Callable[[Tensor], Float[Tensor, "batch outputs"]]
@@ -61,7 +62,7 @@ class Features:
 def mean_score(
     score: Score,
     x: Float[Tensor, "rows ..."],
-    background: Float[Tensor, "background ..."],
+    background: Float[Tensor, "background ..."] | Behind,
     keep: Bool[Tensor, "rows masks features"],
     groups: Groups,
     *,
@@ -76,34 +77,34 @@ def mean_score(
     Args:
         score: What is averaged; takes inputs `(batch, ...)`.
         x: The examples.
-        background: Rows that hidden features are taken from.
+        background: Rows that hidden features are taken from, or what else stands behind them.
         keep: Which features stay; expand the first axis to share masks between examples.
         groups: Which values each feature is made of.
         draws: Which background rows each mask uses; all of them by default.
         cells: Most values of masked inputs at one time; changes memory, not the result.
     """
-    n_masks = keep.shape[1]
+    behind = background if isinstance(background, Behind) else Behind(background)
+    n_rows, n_masks = keep.shape[:2]
     if draws is None:
-        draws = torch.arange(len(background)).expand(n_masks, -1)
-    pairs = torch.arange(len(x) * n_masks)
-    size = cells // (draws.shape[1] * x[0].numel())
+        draws = torch.arange(len(behind.rows)).expand(n_masks, -1)
+    if not n_rows * n_masks:
+        return torch.zeros(n_rows, n_masks, score(x).shape[1], dtype=torch.float64)
+    flat = x.flatten(1)
 
     def answered(some: Tensor) -> Tensor:
-        return score(_masked(x, background, keep, groups, draws, some)).double()
+        mask, row = (
+            some // n_rows,
+            some % n_rows,
+        )  # equal masks side by side: what is made for one serves all
+        kept = keep[row, mask][:, groups.member]  # (pairs, values)
+        hidden = behind.of(flat[row], kept, draws[mask])
+        mixed = torch.where(kept[:, None], flat[row][:, None], hidden.values)
+        scores = score(mixed.flatten(0, 1).unflatten(1, x.shape[1:])).double()
+        return hidden.mean(scores.unflatten(0, (len(some), -1)))
 
-    found = torch.cat(list(in_parts(answered, pairs, size))) if len(pairs) else score(x).double()
-    return found.unflatten(0, (len(x), n_masks, draws.shape[1])).mean(2)
-
-
-def _masked(
-    x: Tensor, background: Tensor, keep: Tensor, groups: Groups, draws: Tensor, pairs: Tensor
-) -> Tensor:
-    """Return the masked inputs of some pairs of row and mask, in the order rows, masks, draws."""
-    flat, behind = x.flatten(1), background.flatten(1)
-    row, mask = pairs // keep.shape[1], pairs % keep.shape[1]
-    kept = keep[row, mask][:, groups.member]  # (pairs, values)
-    mixed = torch.where(kept[:, None], flat[row][:, None], behind[draws[mask]])
-    return mixed.flatten(0, 1).unflatten(1, x.shape[1:])
+    pairs, size = torch.arange(n_rows * n_masks), cells // (draws.shape[1] * flat.shape[1])
+    found = torch.cat(list(in_parts(answered, pairs, size)))
+    return found.unflatten(0, (n_masks, n_rows)).transpose(0, 1)
 
 
 def _columns(schema: Schema, together: tuple[tuple[str, ...], ...]) -> Groups:

@@ -17,7 +17,8 @@ from fivefold.explanation.game import Played, play
 from fivefold.explanation.odd_kernel.likelihood import own, pooled
 from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
 from fivefold.explanation.output import output_names, unit
-from fivefold.explanation.question import Question, asked
+from fivefold.explanation.question import AS_IT_IS, Question, asked
+from fivefold.explanation.removal import Removal
 from fivefold.perturb import Features
 
 TUNED = 200  # sets by which a kernel is chosen; more cost time and hardly change it
@@ -44,6 +45,7 @@ class OddKernelSHAP:
             played once every row has converged.
         tolerance: A row is converged if the error is at most this share of its attributions.
         features: What counts as one feature.
+        removal: How a hidden feature is replaced.
     """
 
     budget: Count = 512
@@ -51,6 +53,7 @@ class OddKernelSHAP:
     rounds: Count = 1
     tolerance: Positive = 0.1
     features: Features = Features()
+    removal: Removal = AS_IT_IS
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
@@ -60,7 +63,9 @@ class OddKernelSHAP:
         Raises:
             NotMeasurable: The budget is too large to factor, and too small for every set.
         """
-        question = asked(model, x, background, self.features, hides_words=True)
+        question = asked(
+            model, x, background, self.features, hides_words=True, removal=self.removal
+        )
         keep = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng).keep
         keep = keep[torch.randperm(len(keep), generator=rng)]
         stops = _stops(len(keep), self.rounds)

@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from fivefold.core.data import Inputs
 from fivefold.core.model import Model
 from fivefold.explanation.attribution import Attribution
-from fivefold.explanation.question import Question, asked
+from fivefold.explanation.question import AS_IT_IS, Question, asked, refuse_conditional
+from fivefold.explanation.removal import Removal
 from fivefold.explanation.sums import Sums, attribution_of, check_sums
 from fivefold.explanation.trees.read import read_trees
 from fivefold.explanation.trees.reading import Reading
@@ -31,9 +32,12 @@ class TreeSHAP:
 
     Attributes:
         features: What counts as one feature.
+        removal: How a hidden feature is replaced: by rows as they are, whatever is known (MarginalRemoval
+            without a summary, BaselineRemoval); others are refused.
     """
 
     features: Features = Features()
+    removal: Removal = AS_IT_IS
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
@@ -45,7 +49,8 @@ class TreeSHAP:
         """
         reading = read_trees(model)
         assert isinstance(model, SklearnModel)
-        question = asked(model, x, background, self.features)
+        question = asked(model, x, background, self.features, removal=self.removal)
+        refuse_conditional(question, "TreeSHAP")
         sums = _sums(reading, model, question)
         return attribution_of(sums, model, question, "TreeSHAP")
 
