@@ -38,7 +38,7 @@ class Occlusion:
         Raises:
             NotMeasurable: The model's answer is not a finite number.
         """
-        question = asked(model, x, background, self.features)
+        question = asked(model, x, background, self.features, hides_words=True)
         played = play(model, question, ~torch.eye(question.groups.n, dtype=torch.bool))
         values = played.full[:, None] - played.some
         base = played.empty.mean(0).expand_as(played.full)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fivefold.core.data import Dataset
 from fivefold.core.model import Model
+from fivefold.models.folder import weight_files
 from fivefold.models.form import form_of
-from fivefold.models.huggingface import weight_files
 from fivefold.models.kind import Answers
 from fivefold.models.onnx_file import read_onnx
 from fivefold.models.open import open_model
