@@ -13,8 +13,8 @@ from fivefold.core.data import Batch, as_tensor
 from fivefold.core.errors import BadInput
 from fivefold.core.loss import cross_entropy, squared_error
 from fivefold.models import MLP, fresh
-from fivefold.training import private_gradient
 from fivefold.training.gradient import mean
+from fivefold.training.private import alone
 from fivefold.training.private_gradient import ClippedNoisy, clipped_sum
 from seeding import seeded
 
@@ -122,7 +122,7 @@ def test_inputs_may_be_a_mapping():
 def test_pieces_of_a_batch_sum_to_the_whole(monkeypatch):
     net, batch = drawn(mlp, 7, 0)
     whole = clipped_sum(net, batch, cross_entropy, 0.5)
-    monkeypatch.setattr(private_gradient, "MOST_NUMBERS", 100)
+    monkeypatch.setattr(alone, "MOST_NUMBERS", 100)
     assert distance(clipped_sum(net, batch, cross_entropy, 0.5), whole) < 1e-12
 
 

@@ -1,0 +1,1 @@
+"""Per-example gradients of a whole batch in one backward pass."""

@@ -1,0 +1,158 @@
+"""The sum of clipped gradients of a batch, by the quickest way that is known to be right."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from fivefold.core import progress
+from fivefold.core.data import Batch
+from fivefold.core.errors import BadInput
+from fivefold.core.loss import Loss
+from fivefold.core.text import Text, text
+from fivefold.training.private import alone, book
+from fivefold.training.private.clipping import Clipping
+from fivefold.training.private.kinds import Use
+from fivefold.training.private.layout import Layout
+from fivefold.training.private.untracked import Untracked
+from fivefold.training.private.verify import LEAST, verified
+
+Weights: TypeAlias = dict[str, Tensor]
+Method: TypeAlias = Literal["auto", "together", "alone"]
+OFTEN = 4  # batches that are all checked; after them each check is twice as far from the last
+
+
+@dataclass
+class Engine:
+    """Per-example gradients, with what was learned of the network so far.
+
+    Attributes:
+        method: "together" for one backward pass over the batch or an error; "alone" for each example by
+            itself; "auto" for the first where it is right, and else the second.
+        most: Examples that are run at once; None for all.
+        layout: Where the examples are in the network's tensors; None until it is known.
+        is_alone: Whether examples are run by themselves from now on.
+        n_batches: Batches seen.
+        n_dropped: Examples left out because their gradient was not finite.
+        notes: What the user must know.
+    """
+
+    method: Method = "auto"
+    most: int | None = None
+    layout: Layout | None = None
+    is_alone: bool = False
+    n_batches: int = 0
+    n_dropped: int = 0
+    notes: list[Text] = field(default_factory=list[Text])
+
+    def total(
+        self, net: nn.Module, batch: Batch, loss: Loss, clipping: Clipping, clip_norm: float
+    ) -> Weights:
+        """Return the sum of the clipped gradients of each trainable weight, by name.
+
+        An example with a gradient that is not finite contributes nothing. An empty batch sums to zero.
+
+        Raises:
+            BadInput: A layer mixes the examples of a batch.
+            Untracked: The method is "together", and examples cannot be told apart.
+        """
+        refuse_mixing(net)
+        weights = {n: p for n, p in net.named_parameters() if p.requires_grad}
+        total: Weights = {}
+        for uses in self._uses(net, weights, batch, loss) if weights and batch.size else ():
+            with torch.no_grad():
+                for name, part in self._clipped(uses, clipping, clip_norm).items():
+                    part = part.view(weights[name].shape).to(weights[name].dtype)
+                    total[name] = total[name] + part if name in total else part
+        return {n: total[n] if n in total else torch.zeros_like(w) for n, w in weights.items()}
+
+    def _uses(
+        self, net: nn.Module, weights: Mapping[str, Tensor], batch: Batch, loss: Loss
+    ) -> Iterator[dict[str, Use]]:
+        self.n_batches += 1
+        if self.method != "alone" and not self.is_alone:
+            self._check(net, weights, batch, loss)
+        for start in range(0, batch.size, self.most or batch.size):
+            piece = batch.take(slice(start, start + (self.most or batch.size)))
+            found = self._together(net, weights, piece, loss)
+            if found is not None:
+                yield found
+            else:
+                for part in alone.pieces(piece, weights):
+                    yield alone.uses_of(net, weights, part, loss)
+
+    def _check(
+        self, net: nn.Module, weights: Mapping[str, Tensor], batch: Batch, loss: Loss
+    ) -> None:
+        """Compare three examples of the batch with what each says by itself, now and then."""
+        n = self.n_batches
+        is_due = self.layout is None or n <= OFTEN or n & (n - 1) == 0
+        if not is_due or batch.size < LEAST:
+            return
+        try:
+            self.layout, _ = verified(net, weights, batch, loss)
+        except Untracked as error:
+            self._give_up(error, weights)
+
+    def _together(
+        self, net: nn.Module, weights: Mapping[str, Tensor], piece: Batch, loss: Loss
+    ) -> dict[str, Use] | None:
+        """Return the uses of the weights in one pass, or None where that is not known to be right."""
+        if self.method == "alone" or self.is_alone or self.layout is None:
+            return None
+        try:
+            return book.uses_of(net, weights, piece, loss, self.layout)
+        except Untracked as error:
+            self._give_up(error, weights)
+            return None
+
+    def _give_up(self, error: Untracked, weights: Mapping[str, Tensor]) -> None:
+        if self.method == "together":
+            raise error
+        self.is_alone, self.layout = True, None
+        mebibytes = sum(w.numel() * w.element_size() for w in weights.values()) / 2**20
+        note = text(
+            "Each example is run by itself, which is slower and keeps {size} MiB for each: {why}",
+            size=mebibytes,
+            why=str(error.what),
+        )
+        self.notes.append(note)
+        for _ in progress.track((None,), str(note)):
+            pass
+
+    def _clipped(
+        self, uses: Mapping[str, Use], clipping: Clipping, clip_norm: float
+    ) -> dict[str, Tensor]:
+        """Return the weighted sums, without the examples whose gradient is not finite."""
+        if not uses:
+            return {}
+        squares = {name: use.squares for name, use in uses.items()}
+        finite = torch.stack([*squares.values()]).sum(0).isfinite()
+        if not bool(finite.all()):
+            rows = finite.nonzero()[:, 0]
+            self.n_dropped += len(finite) - len(rows)
+            uses = {name: use.take(rows) for name, use in uses.items()}
+            squares = {name: square[rows] for name, square in squares.items()}
+            if not len(rows):
+                return {}
+        factors = clipping.factors(squares, clip_norm)
+        return {name: use.weighted(factors[name]) for name, use in uses.items()}
+
+
+def refuse_mixing(net: nn.Module) -> None:
+    """Check that no layer normalizes over a batch, or learns statistics of one.
+
+    Raises:
+        BadInput: One does.
+    """
+    for name, layer in net.named_modules():
+        is_over_batch = isinstance(layer, nn.modules.batchnorm._BatchNorm)  # pyright: ignore[reportPrivateUsage]
+        if is_over_batch or getattr(layer, "track_running_stats", False):
+            raise BadInput(
+                "{layer} learns from all the examples of a batch at once, so the share of one example cannot be bounded.",
+                where=name,
+                mend="Use GroupNorm or LayerNorm instead.",
+                layer=type(layer).__name__,
+            )
