@@ -3,6 +3,11 @@
 from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.attributions import Attributions
 from fivefold.explanation.completeness import Completeness
+from fivefold.explanation.counterfactual import (
+    Counterfactual,
+    Counterfactuals,
+    counterfactuals,
+)
 from fivefold.explanation.drift import AttributionDrift
 from fivefold.explanation.exact import ExactShapley
 from fivefold.explanation.explain import explain
@@ -13,7 +18,7 @@ from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.infidelity import Infidelity
 from fivefold.explanation.leverage import LeverageSHAP
-from fivefold.explanation.lime import LIME
+from fivefold.explanation.lime import LIME, TabularLIME
 from fivefold.explanation.linear import LinearSHAP
 from fivefold.explanation.occlusion import Occlusion
 from fivefold.explanation.odd_kernel import OddKernelSHAP
@@ -40,6 +45,8 @@ __all__ = [
     "BlurRemoval",
     "Completeness",
     "CopulaRemoval",
+    "Counterfactual",
+    "Counterfactuals",
     "ExactShapley",
     "Explainer",
     "Faithfulness",
@@ -59,6 +66,8 @@ __all__ = [
     "Removal",
     "SmoothGrad",
     "Stability",
+    "TabularLIME",
     "TreeSHAP",
+    "counterfactuals",
     "explain",
 ]

@@ -1,0 +1,83 @@
+"""LIME of discretised columns: which ones keep to their quartile or category while all are drawn anew."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+
+from fivefold.core.model import Model
+from fivefold.explanation.lime.adjusted import Adjusted, adjusted
+from fivefold.explanation.lime.answers import answers
+from fivefold.explanation.lime.line import Found, Line, Samples, fitted, joined, told
+from fivefold.explanation.lime.marginals import cells_of, drawn_by_column
+from fivefold.explanation.question import Question
+from fivefold.perturb import in_parts
+
+VALUES = 2**21  # of designs that exist at one time
+
+
+class _Drawn(NamedTuple):
+    """Everything that the rows share."""
+
+    own: Int[Tensor, "background columns"]  # cells of the background
+    cells: Int[Tensor, "samples columns"]
+    scores: Float[Tensor, "samples outputs"]
+    rest: Adjusted
+
+
+def by_quartiles(
+    model: Model, question: Question, budget: int, width: float, penalty: float, rng: Generator
+) -> Found:
+    """Return how much it matters that each column keeps to its cell.
+
+    The samples do not depend on the row that is explained, so the model answers them once for all rows.
+    """
+    cells, background = cells_of(model.schema, question.background), question.background
+    drawn = drawn_by_column(background, budget, rng)
+    columns = torch.arange(background.shape[1])
+    scores = answers(model, background[drawn, columns])
+    own = cells.of(background)
+    shared = _Drawn(own, own[drawn, columns], scores, adjusted(background, own, drawn, scores))
+    keeps = cells.of(question.x)
+
+    def some(rows: Tensor) -> Found:
+        return _lines(shared, keeps[rows], width, penalty)
+
+    size = max(1, VALUES // drawn.numel())
+    return joined(list(in_parts(some, torch.arange(len(keeps)), size)))
+
+
+def _lines(
+    shared: _Drawn, keeps: Int[Tensor, "rows columns"], width: float, penalty: float
+) -> Found:
+    keep = shared.cells == keeps[:, None]  # (rows, samples, columns)
+    n = keep.shape[2]
+    weight = torch.exp(-(~keep).sum(2).double() / (2 * n * width**2))
+    samples = Samples(keep.double(), weight, is_paired=False)
+    rest = fitted(samples, shared.rest.scores[None], penalty)
+    same = shared.own == keeps[:, None]  # (rows, background, columns)
+    line = _settled(_restored(rest, shared.rest, same), same)
+    return Found(line, told(samples, line, shared.scores[None]))
+
+
+def _restored(rest: Line, taken: Adjusted, same: Bool[Tensor, "rows background columns"]) -> Line:
+    """Return the line with what was taken out of the scores, whose slope and level are known exactly."""
+    inside, outside = same.double(), (~same).double()
+    at_home = _mean_of(taken.part, inside)
+    away = torch.where(outside.any(1)[..., None], _mean_of(taken.part, outside), at_home)
+    slope = rest.slope + torch.where(inside.any(1)[..., None], at_home - away, 0.0)
+    return Line(slope, rest.intercept + taken.constant + away.sum(1), rest.error)
+
+
+def _mean_of(part: Tensor, among: Tensor) -> Float[Tensor, "rows columns outputs"]:
+    share = among / among.sum(1, keepdim=True).clamp(min=1)
+    return torch.einsum("rbc,bco->rco", share, part)
+
+
+def _settled(line: Line, same: Bool[Tensor, "rows background columns"]) -> Line:
+    """A column that can leave its cell nowhere cannot matter; of a cell never seen nothing is known."""
+    fixed, unseen = same.all(1)[..., None], ~same.any(1)[..., None]
+    slope = line.slope.masked_fill(fixed | unseen, 0.0)
+    error = line.error.masked_fill(fixed, 0.0).masked_fill(unseen, torch.inf)
+    return Line(slope, line.intercept, error)
