@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fivefold.deploy.event import Event
@@ -23,7 +24,7 @@ def write(path: Path, out: int) -> None:
         while True:
             for _ in range(7):
                 n += 1
-                ledger(Event(time=time.time(), request=str(n), rows=1, outputs=torch.ones(1, 2)))
+                ledger(Event(time=time.time(), request=str(n), rows=1, outputs=np.ones((1, 2))))
             os.write(out, f"{n} {ledger.flush()}\n".encode())
 
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fivefold.deploy.event import Event
@@ -17,7 +18,7 @@ def event(n: int, **changes: Any) -> Event:
     """Return the n-th event."""
     base: dict[str, Any] = {
         "time": 1000.0 + n, "request": f"r{n}", "rows": 1, "x": torch.full((1, 3), 77.5),
-        "outputs": torch.tensor([[0.0, float(n % 2)]]), "scores": torch.tensor([n / 8]), "digest": "d" * 64,
+        "outputs": np.array([[0.0, float(n % 2)]]), "scores": np.array([n / 8]), "digest": "d" * 64,
     }  # fmt: skip
     return Event(**base | changes)
 

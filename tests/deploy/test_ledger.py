@@ -5,6 +5,7 @@ import json
 import sqlite3
 import time
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from ledgering import NAMES, event, sql, written
 
 from fivefold.core.errors import BadInput, Damaged, LimitReached
 from fivefold.deploy.ledger import Ledger, verify_ledger
-from fivefold.deploy.ledger.row import row_of, waiting
+from fivefold.deploy.ledger.row import rows_after, waiting
 
 
 def test_a_row_says_who_asked_what_and_what_was_answered(tmp_path):
@@ -226,12 +227,15 @@ NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 def test_the_chain_is_that_of_a_slow_twin(rows):
     """The twin writes the JSON by hand."""
     previous = twin = "0" * 64
-    for i, (at, request, client, status, seconds, n) in enumerate(rows, start=1):
-        e = event(i, time=at, request=request, client=client, status=status, seconds=seconds, rows=n)  # fmt: skip
-        row = row_of(i, waiting(e), NAMES, "b", previous)
-        previous = row.hash
+    events = [
+        event(i, time=at, request=request, client=client, status=status, seconds=seconds, rows=n)
+        for i, (at, request, client, status, seconds, n) in enumerate(rows, start=1)
+    ]
+    made = rows_after(0, previous, [waiting(e) for e in events], NAMES, "b")
+    assert len(made) == len(events)
+    for i, (e, row) in enumerate(zip(events, made, strict=True), start=1):
         twin = _twin(i, e, twin)
-        assert previous == twin
+        assert row.hash == twin
 
 
 def _twin(seq: int, e, previous: str) -> str:
@@ -245,3 +249,23 @@ def _twin(seq: int, e, previous: str) -> str:
         f'"status":{e.status},"time":{finite(e.time)},"verb":"infer"}}'
     )
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def test_rows_of_many_events_at_once_are_those_of_one_after_the_other(tmp_path):
+    events = [
+        event(0, outputs=np.array([[0.0, 1.0], [2.0, 1.0]]), scores=np.array([0.5, 0.25]), rows=2),
+        event(1, outputs=None, scores=None),
+        event(2, outputs=np.array([[3.0]])),
+        event(3, scores=np.array([np.nan, 1.0])),
+        event(4),
+    ]
+    seen = []
+    for name, groups in (("a", [[e] for e in events]), ("b", [events])):
+        with Ledger(tmp_path / name, "b" * 64, NAMES) as ledger:
+            for group in groups:
+                ledger(*group)
+        seen.append(sql(tmp_path / name, "SELECT classes, score, rows FROM rows ORDER BY seq"))
+    assert seen[0] == seen[1]
+    assert seen[1] == [
+        ('["yes","no"]', 0.5, 2), (None, None, 1), (None, 0.25, 1), ('["yes"]', None, 1), ('["no"]', 0.5, 1),
+    ]  # fmt: skip

@@ -62,7 +62,11 @@ def event(x: Tensor | None = None, **changes: Any) -> Event:
     if x is not None:
         outputs = torch.stack([torch.zeros(len(x)), 4 * x[:, 0] - 2], 1)
         told |= {"x": x, "rows": len(x), "outputs": outputs}
-    return Event(**(told | changes))
+    told |= changes
+    for name in ("outputs", "scores"):
+        if isinstance(told.get(name), Tensor):
+            told[name] = told[name].numpy()
+    return Event(**told)
 
 
 def seen_of(x: Tensor) -> Seen:

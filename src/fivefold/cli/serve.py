@@ -30,7 +30,6 @@ from fivefold.deploy.watch import Keeper, Monitor, Subject, read_reference, rout
 from fivefold.models import TorchModel
 
 AUDIT = "audit.sqlite"
-EVERY = 30.0  # seconds between two writings of the evidence: its sums cost up to a second
 RARE = 0.02  # false alarms that are worth refusing for
 
 
@@ -97,8 +96,12 @@ def serve(folder: Path, where: Where, settings: Settings, voice: Voice) -> None:
         door = opened(where.host, where.port)
         _say(bundle, guard, settings, where.log, voice)
         _say_where(settings, door.getsockname(), voice)
+        if where.host not in LOOPBACK:
+            voice.say(
+                "This server speaks plain HTTP, and keys can be read on the way: put TLS in front of it."
+            )
         app.on_drain = monitor.close
-        keeper = Keeper(monitor, where.state, EVERY).start()
+        keeper = Keeper(monitor, where.state).start()
         try:
             listen(app, door)
         finally:

@@ -1,14 +1,15 @@
 """What happened to one request: the noun that the audit log and the monitor share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
+import numpy as np
 from torch import Tensor
 
 Refusal: TypeAlias = Literal[
     "", "token", "rate", "size", "malformed", "schema", "personal", "detector", "queue", "time", "fault"
 ]  # fmt: skip
+Floats: TypeAlias = np.ndarray[Any, np.dtype[np.floating[Any]]]
 REFUSALS: tuple[Refusal, ...] = get_args(Refusal)[1:]  # without ""
 
 
@@ -20,7 +21,8 @@ class Event:
         time: When it was answered, seconds since 1970, UTC.
         request: Its number or the id that the caller gave.
         client: Name of the key that was used; "" if none is needed.
-        verb: What was asked for: "infer" or "explain".
+        verb: What was asked for: "infer" or "explain"; "look" for any other page, of which refusals alone are
+            recorded.
         status: HTTP status of the answer.
         refusal: Which guard refused it; "" if none did.
         seconds: From the first byte read to the answer written.
@@ -34,15 +36,20 @@ class Event:
     time: float
     request: str
     client: str = ""
-    verb: Literal["infer", "explain"] = "infer"
+    verb: Literal["infer", "explain", "look"] = "infer"
     status: int = 200
     refusal: Refusal = ""
     seconds: float = 0.0
     rows: int = 0
     x: Tensor | None = field(default=None, repr=False)
-    outputs: Tensor | None = field(default=None, repr=False)
-    scores: Tensor | None = field(default=None, repr=False)
+    outputs: Floats | None = field(default=None, repr=False)
+    scores: Floats | None = field(default=None, repr=False)
     digest: str = ""
 
 
-Sink: TypeAlias = Callable[[Event], None]
+class Sink(Protocol):
+    """Whoever keeps records. Told of many requests at once: one large sum costs less than many small ones."""
+
+    def __call__(self, *events: Event) -> None:
+        """Take note of some requests, in their order."""
+        ...

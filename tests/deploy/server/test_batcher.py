@@ -21,7 +21,7 @@ from fivefold.security.detector import FittedMahalanobis
 
 def call_of(x: Tensor) -> Call:
     call = Call({}, {}, "infer", time.perf_counter())
-    call.x = x
+    call.x, call.rows = x, len(x)
     return call
 
 

@@ -21,7 +21,7 @@ from fivefold.security.detector import FittedMahalanobis
 
 def asked() -> Call:
     call = Call({}, {}, "explain", time.perf_counter())
-    call.x = torch.tensor([[0.5, 1.0, 40.0]])
+    call.x, call.rows = torch.tensor([[0.5, 1.0, 40.0]]), 1
     return call
 
 

@@ -22,7 +22,7 @@ from fivefold.deploy.server.why import Why
 
 def call_of(number: int) -> Call:
     call = Call({}, {}, "infer", time.perf_counter())
-    call.request, call.x = str(number), torch.zeros(2, 3)
+    call.request, call.x, call.rows = str(number), torch.zeros(2, 3), 2
     return call
 
 
@@ -31,11 +31,11 @@ def test_every_call_is_told_in_order_although_a_sink_fails(
 ) -> None:
     seen: list[Event] = []
 
-    def fails(_: Event) -> None:
+    def fails(*_: Event) -> None:
         raise ArithmeticError
 
     async def main() -> None:
-        post = Post([fails, seen.append])
+        post = Post([fails, lambda *events: seen.extend(events)])
         post.start()
         for i in range(50):
             post.put(call_of(i), 200, "")
@@ -54,7 +54,7 @@ def test_what_cannot_be_recorded_is_not_let_in(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(posting, "MOST", 3)
 
     async def main() -> list[bool]:
-        post = Post([lambda _: None])
+        post = Post([lambda *_: None])
         post.start()
         full = []
         for i in range(3):

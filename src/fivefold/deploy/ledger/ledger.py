@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from fivefold.core.errors import Damaged, LimitReached
 from fivefold.deploy.event import Event
-from fivefold.deploy.ledger.row import Row, Waiting, row_of, waiting
+from fivefold.deploy.ledger.row import Row, Waiting, rows_after, waiting
 from fivefold.deploy.ledger.store import Head, append, check_tail, damaged, head_of, opened
 
 GATHER = 0.01  # seconds in which events gather for one commit
@@ -77,17 +77,18 @@ class Ledger:
         """Write what waits and close; raises if it cannot be written."""
         self.close()
 
-    def __call__(self, event: Event) -> None:
-        """Take an event down.
+    def __call__(self, *events: Event) -> None:
+        """Take events down.
 
         Raises:
-            LimitReached: There is no room, although `is_full` has said so for long.
+            LimitReached: There is no room, although `is_full` has said so for long; none is taken.
         """
+        told = [waiting(event) for event in events]
         with self._lock:
-            if not self._is_open or len(self._waiting) >= SPARE * self.room:
+            if not self._is_open or len(self._waiting) + len(told) > SPARE * self.room:
                 raise _no_room(self.path)
-            self._waiting.append(waiting(event))
-            self._put += 1
+            self._waiting.extend(told)
+            self._put += len(told)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -188,13 +189,8 @@ class Ledger:
 
     def _rows(self) -> list[Row]:
         """Return the next rows; they stay in the queue until they are on the disk."""
-        rows: list[Row] = []
-        head = self._head
-        for told in [self._waiting[i] for i in range(min(MOST, len(self._waiting)))]:
-            row = row_of(head.seq + 1, told, self.classes, self.bundle, head.hash)
-            rows.append(row)
-            head = Head(row.seq, row.hash)
-        return rows
+        told = [self._waiting[i] for i in range(min(MOST, len(self._waiting)))]
+        return rows_after(self._head.seq, self._head.hash, told, self.classes, self.bundle)
 
     def _reopen(self) -> None:
         """Open the file again after a failure; a commit that was thought to have failed may be there."""

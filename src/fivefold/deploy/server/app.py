@@ -3,11 +3,12 @@
 Questions to the model do not come here; see `Exchange`.
 """
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fivefold.core.text import text
-from fivefold.deploy.server.call import Receive, Scope, Send, Verb, headers_of, language_of
+from fivefold.deploy.server.call import Call, Receive, Scope, Send, Verb, headers_of, language_of
 from fivefold.deploy.server.desk import Desk
 from fivefold.deploy.server.paths import Paths
 from fivefold.deploy.server.refused import Refused
@@ -67,7 +68,7 @@ class App:
             await self._see(scope, receive, to)
 
     async def _see(self, scope: Scope, receive: Receive, to: Send) -> None:
-        language = language_of(headers_of(scope))
+        started, headers = time.perf_counter(), headers_of(scope)
         try:
             page = self.paths.open.get(scope["path"])
             if page is None:
@@ -80,8 +81,11 @@ class App:
             else:
                 raise _nothing_here()
         except Refused as refused:
-            body = refusal_body(refused, language)
+            body = refusal_body(refused, language_of(headers))
             await send(to, refused.status, body, refusal_headers(refused), close=True)
+            if refused.refusal in ("token", "rate"):  # somebody tries keys, or does not stop
+                call = Call(scope, headers, "look", started)
+                self.desk.post.put(call, refused.status, refused.refusal)
 
     async def _page(self, scope: Scope, to: Send, page: "Callable[[], Any] | None") -> None:
         allowed = b"POST" if page is None else b"GET, HEAD"

@@ -86,7 +86,7 @@ class Batcher:
         """Answer `call` together with whatever else waits; `done` is told, later, in the event loop."""
         assert self._loop is not None, "start() comes first"
         job = Job(call, done, call.started + self.seconds)
-        self.waiting += len(job.x)
+        self.waiting += job.call.rows
         self._jobs.append(job)
         if not (self._is_called or self._running):
             self._is_called = True
@@ -99,7 +99,7 @@ class Batcher:
         jobs = self._gathered()
         if not jobs:
             return
-        if sum(len(job.x) for job in jobs) <= self.pace.inline:
+        if sum(job.call.rows for job in jobs) <= self.pace.inline:
             self._deliver(jobs, self._together(jobs))
             if self._jobs:
                 self._is_called = True
@@ -117,9 +117,9 @@ class Batcher:
         while self._jobs:
             job = self._jobs[0]
             if job.call.is_gone:
-                self.waiting -= len(self._jobs.popleft().x)
+                self.waiting -= self._jobs.popleft().call.rows
                 continue
-            n += len(job.x)
+            n += job.call.rows
             if jobs and n > most:
                 break
             jobs.append(self._jobs.popleft())
@@ -141,7 +141,7 @@ class Batcher:
 
     def _deliver(self, jobs: Sequence[Job], found: Sequence[Answer | Exception]) -> None:
         for job, one in zip(jobs, found, strict=True):
-            self.waiting -= len(job.x)
+            self.waiting -= job.call.rows
             if job.call.is_gone:
                 continue
             if isinstance(one, Exception):
@@ -158,10 +158,10 @@ class Batcher:
         else:
             try:
                 whole = self.work(torch.cat([job.x for job in jobs]))
-                found = _cut(whole, [len(job.x) for job in jobs])
+                found = _cut(whole, [job.call.rows for job in jobs])
             except Exception:  # whoever is at fault, the neighbours are not
                 found = [self._alone(job.x) for job in jobs]
-        self.pace.note(sum(len(job.x) for job in jobs), time.perf_counter() - began)
+        self.pace.note(sum(job.call.rows for job in jobs), time.perf_counter() - began)
         return found
 
     def _alone(self, x: Tensor) -> Answer | Exception:

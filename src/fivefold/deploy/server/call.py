@@ -12,7 +12,7 @@ from fivefold.core.text import Language
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Verb: TypeAlias = Literal["infer", "explain"]
+Verb: TypeAlias = Literal["infer", "explain", "look"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -45,6 +45,7 @@ class Call:
         asked: The JSON part of the body.
         request: Its id.
         x: The examples.
+        rows: How many; 0 until they are read.
         strings: Every string among the inputs.
         answer: What the model says.
         told: What `/explain` answers.
@@ -63,6 +64,7 @@ class Call:
     asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
     request: str = ""
     x: Tensor | None = None
+    rows: int = 0
     strings: Sequence[str] = ()
     answer: Answer | None = None
     told: Mapping[str, Any] | None = None

@@ -46,7 +46,6 @@ class Rows:
 
     def __call__(self, call: Call) -> None:
         """Go on, or refuse."""
-        n = 0 if call.x is None else len(call.x)
         waiting = self.waiting()
-        if waiting and waiting + n > self.most_waiting:
+        if waiting and waiting + call.rows > self.most_waiting:
             raise Refused(503, "queue", text("Too many requests are waiting."), retry_after=1)

@@ -50,8 +50,9 @@ class Pace:
             return 0.0
         batch = self.inline or self.most
         place = (min(rows, batch) - 1).bit_length()
-        known = (s for s in self.seconds[place::-1] if isfinite(s))
-        return ceil(rows / batch) * next(known, 0.0)
+        while place >= 0 and not isfinite(self.seconds[place]):
+            place -= 1
+        return ceil(rows / batch) * self.seconds[place] if place >= 0 else 0.0
 
     def _judge(self) -> None:
         self.inline = 0

@@ -22,7 +22,7 @@ from fivefold.deploy.server.limits import Room, Rows
 from fivefold.deploy.server.paths import paths_of
 from fivefold.deploy.server.personal import Personal, PersonalFilter
 from fivefold.deploy.server.post import Post
-from fivefold.deploy.server.rate import Rate
+from fivefold.deploy.server.rate import Rate, address_of
 from fivefold.deploy.server.schema_check import SchemaCheck
 from fivefold.deploy.server.settings import Settings
 from fivefold.deploy.server.tell import Telling
@@ -76,7 +76,14 @@ def app_of(
     why = Why(model, background_of(model.schema), s.explain_seconds)
     post = Post(sinks, is_full)
     telling = Telling(s.name, s.version, model.task)
-    ways = _ways(served, telling, batcher, why, post)
+    rate = Rate(s.per_second, s.burst) if s.per_second else None
+    ways = _ways(
+        served,
+        telling,
+        batcher,
+        why,
+        [*_known(served, rate), Room(batcher.wait, s.wait_seconds, post.is_full)],
+    )
     app = App(
         paths=paths_of(telling, model.schema, lambda: app.is_ready),
         desk=Desk(
@@ -86,7 +93,7 @@ def app_of(
             settings=s,
             is_ready=lambda: app.is_ready,
         ),
-        check=_check(served),
+        check=_check(served, rate),
         pages=_router(routes),
         start=lambda: _start(batcher, post, model),
         stop=lambda: _stop(batcher, why, post),
@@ -95,16 +102,9 @@ def app_of(
 
 
 def _ways(
-    served: Served, telling: Telling, batcher: Batcher, why: Why, post: Post
+    served: Served, telling: Telling, batcher: Batcher, why: Why, head: Sequence[Guard]
 ) -> dict[Verb, Way]:
     s, schema = served.settings, served.model.schema
-    head: list[Guard] = [Announced(s.most_bytes), Room(batcher.wait, s.wait_seconds, post.is_full)]
-    if s.per_second:
-        head.insert(0, Rate(s.per_second, s.burst))
-    if served.keys:
-        head.insert(0, Token(served.keys))
-    if s.hosts:
-        head.insert(0, Hosts(s.hosts))
     body: list[Guard] = [
         named,
         Reading(Examples(schema, s.most_rows), telling.known),
@@ -121,7 +121,19 @@ def _ways(
     }
 
 
-def _check(served: Served) -> Check:
+def _known(served: Served, rate: Rate | None) -> list[Guard]:
+    """Return the guards that ask who calls, and whether it announces more than it may."""
+    s = served.settings
+    asked = (
+        Hosts(s.hosts) if s.hosts else None,
+        Token(served.keys) if served.keys else None,
+        rate,
+        Announced(s.most_bytes),
+    )
+    return [guard for guard in asked if guard is not None]
+
+
+def _check(served: Served, rate: Rate | None) -> Check:
     token = Token(served.keys) if served.keys else None
     hosts = Hosts(served.settings.hosts) if served.settings.hosts else None
 
@@ -130,7 +142,10 @@ def _check(served: Served) -> Check:
             hosts.check(scope)
         path = scope["path"]
         is_seen = path in ("/live", "/metrics") or path.startswith("/live/")
-        return token.client(scope, headers_of(scope), for_browsers=is_seen) if token else ""
+        client = token.client(scope, headers_of(scope), for_browsers=is_seen) if token else ""
+        if rate and scope["method"] == "POST":  # labels that come back
+            rate.check(client or address_of(scope.get("client")))
+        return client
 
     return check
 

@@ -47,7 +47,7 @@ class Telling:
         ]
         all_binary = call.asked.get("parameters", {}).get("binary_data_output") is True
         logits = call.answer.outputs
-        if np.isnan(logits).any():
+        if not _is_number(logits):
             raise ValueError("The model answers with what is no number.")
         outputs: list[dict[str, Any]] = []
         tail: list[bytes] = []
@@ -86,6 +86,12 @@ class Telling:
              "shape": [-1] if name == "label" else [-1, n]}
             for name in self.known
         ]  # fmt: skip
+
+
+def _is_number(logits: Array) -> bool:
+    """Return whether nothing is NaN; a sum tells, but for infinities of both signs."""
+    whole = np.add.reduce(logits, None)
+    return bool(whole == whole or not np.isnan(logits).any())
 
 
 def softmax(logits: Sequence[float]) -> list[float]:

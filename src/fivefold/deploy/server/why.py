@@ -55,7 +55,7 @@ class Why:
     def __call__(self, call: Call, done: Done) -> None:
         """Fill in what `/explain` tells, later."""
         assert call.x is not None
-        if len(call.x) > self.most_rows:
+        if call.rows > self.most_rows:
             reason = text("An explanation may ask for {most} examples.", most=self.most_rows)
             raise Refused(413, "size", reason)
         if self.waiting >= self.most_waiting:

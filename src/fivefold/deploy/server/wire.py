@@ -34,6 +34,7 @@ class Reading:
         if call.verb == "infer":
             self._check_outputs(call.asked.get("outputs", ()))
         call.x, call.strings = self.examples.of(_inputs(call.asked.get("inputs"), binary))
+        call.rows = call.x.shape[0]
 
     def _check_outputs(self, asked: Any) -> None:
         if not isinstance(asked, list | tuple):

@@ -9,7 +9,7 @@ from fivefold.core.atomic import sweep
 from fivefold.deploy.watch.live import LIVE, write_live
 from fivefold.deploy.watch.monitor import Monitor
 
-EVERY = 5.0  # seconds
+EVERY = 30.0  # seconds between two writings of the evidence: its sums cost up to a second
 GLANCE = 0.5  # seconds between looks at what has come in
 log = logging.getLogger(__name__)
 
@@ -45,13 +45,18 @@ class Keeper:
         self._write()
 
     def _work(self) -> None:
-        left = 0.0
-        while not self._over.wait(GLANCE):
-            self.monitor.catch_up()
-            left -= GLANCE
-            if left <= 0:
-                self._write()
-                left = self.every
+        left = 0.0  # the first sums at once: what they must import is loaded before anybody asks
+        while True:
+            try:
+                self.monitor.catch_up()
+                left -= GLANCE
+                if left <= 0:
+                    left = self.every
+                    self._write()
+            except Exception:  # one request that cannot be looked at must not end the watching
+                log.exception("a look at what came in failed")
+            if self._over.wait(GLANCE):
+                return
 
     def _write(self) -> None:
         live = self.monitor.live(no_older_than=0.0)

@@ -67,17 +67,20 @@ class Monitor:
         self._sums = Lock()  # so that two readers do not do the same sums
         self.closed = Signal()
 
-    def __call__(self, event: Event) -> None:
-        """Take note of a request; when too many wait to be looked at, it is only counted."""
-        weight = 0 if event.x is None else event.x.numel()
+    def __call__(self, *events: Event) -> None:
+        """Take note of requests; those too many to wait for being looked at are only counted."""
         with self._door:
-            self._totals.add(event)
-            full = len(self._pending) >= MOST_EVENTS or self._weight + weight > MOST_NUMBERS
-            if full and self._pending:
-                self._totals.lost += 1
-                return
-            self._pending.append(event)
-            self._weight += weight
+            for event in events:
+                self._totals.add(event)
+                self._keep(event, 0 if event.x is None else event.x.numel())
+
+    def _keep(self, event: Event, weight: int) -> None:
+        is_full = len(self._pending) >= MOST_EVENTS or self._weight + weight > MOST_NUMBERS
+        if is_full and self._pending:
+            self._totals.lost += 1
+            return
+        self._pending.append(event)
+        self._weight += weight
 
     def catch_up(self) -> None:
         """Look at every request that waits."""
@@ -142,20 +145,22 @@ class Monitor:
         self._requests.add(request_rows(events))
         self._examples.add(rows)
         answers = rows[:, ANSWER].tolist()
+        alarms = self._alarms(events)
         at = 0
-        for event, size in zip(events, sizes, strict=True):
+        for event, size, n in zip(events, sizes, alarms, strict=True):
             if size and event.outputs is not None and not event.refusal:
                 self._feedback.remember(event.client, event.request, answers[at : at + size])
             at += size
-            self._series.add(event, self._alarms(event))
+            self._series.add(event, n)
 
-    def _alarms(self, event: Event) -> int:
-        if event.scores is None or self.subject.threshold is None:
-            return 0
-        alarms = int(
-            (~(event.scores <= self.subject.threshold)).sum()
-        )  # one that is no number, too
+    def _alarms(self, events: Sequence[Event]) -> list[int]:
+        """Return and count the alarms of each event; a score that is no number raises one, too."""
+        most = self.subject.threshold
+        if most is None:
+            return [0] * len(events)
+        scores = [[] if e.scores is None else e.scores.tolist() for e in events]
+        alarms = [sum(not s <= most for s in told) for told in scores]
         with self._door:
-            self._totals.alarms += alarms
-            self._totals.scored += len(event.scores)
+            self._totals.alarms += sum(alarms)
+            self._totals.scored += sum(map(len, scores))
         return alarms

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fivefold.deploy.event import REFUSALS, Event
+from fivefold.deploy.event import REFUSALS, Event, Floats
 from fivefold.deploy.watch.reference import answered, features, watched
 from fivefold.deploy.watch.subject import Subject
 
@@ -47,18 +48,22 @@ def example_rows(
     made[:, 0] = times[owner]
     is_class = subject.task.is_classification
 
-    def fill(columns: slice, held: list[Tensor | None], read: Callable[[Tensor], Tensor]) -> None:
-        shown = [t for t, n in zip(held, sizes, strict=True) if n and t is not None]
+    def fill(columns: slice, held: list[Floats | None], read: Callable[[Tensor], Tensor]) -> None:
+        shown = [a for a, n in zip(held, sizes, strict=True) if n and a is not None]
         if shown:
-            has = torch.tensor([t is not None for t in held])[owner]
-            made[has, columns] = read(torch.cat(shown).detach().double())
+            has = torch.tensor([a is not None for a in held])[owner]
+            made[has, columns] = read(torch.from_numpy(np.concatenate(shown)).double())
 
     def answers(outputs: Tensor) -> Tensor:
         return torch.stack(answered(outputs, is_classification=is_class), 1)
 
     fill(slice(ANSWER, SURE + 1), [e.outputs for e in events], answers)
     fill(slice(SCORE, SCORE + 1), [e.scores for e in events], _scores)
-    fill(slice(FIRST, None), [e.x for e in events], features(subject.schema))
+    fill(
+        slice(FIRST, None),
+        [None if e.x is None else e.x.numpy() for e in events],
+        features(subject.schema),
+    )
     return made
 
 
@@ -74,8 +79,7 @@ def size_of(event: Event, subject: Subject) -> int:
         (event.outputs, (subject.task.n_outputs,)),
         (event.scores, ()),
     )
-    held = [(t, shape) for t, shape in wanted if t is not None]
-    fits = all(t.ndim and tuple(t.shape[1:]) == tuple(shape) for t, shape in held)
-    if event.verb != "infer" or not fits or len({len(t) for t, _ in held}) != 1:
-        return 0
-    return len(held[0][0])
+    held = [(tuple(a.shape), shape) for a, shape in wanted if a is not None]
+    fits = all(found and found[1:] == tuple(shape) for found, shape in held)
+    sizes = {found[0] for found, _ in held if found}
+    return sizes.pop() if event.verb == "infer" and fits and len(sizes) == 1 else 0
