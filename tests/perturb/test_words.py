@@ -10,7 +10,13 @@ from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
 from fivefold.explanation import ExactShapley, LeverageSHAP, explain
-from fivefold.explanation.highlight import cells, html_of, lines_of, marked, placed_in_lines
+from fivefold.explanation.pictures.highlight import (
+    cells,
+    html_of,
+    lines_of,
+    marked,
+    placed_in_lines,
+)
 from fivefold.models import CallableModel
 from fivefold.perturb import word_groups
 from seeding import seeded

@@ -17,7 +17,7 @@ from fivefold.core.model import Model
 from fivefold.core.text import text, translate
 from fivefold.explanation import Attribution, explain
 from fivefold.explanation.explain import Method
-from fivefold.explanation.picture import largest
+from fivefold.explanation.pictures.view import largest
 from fivefold.perturb import Features
 from fivefold.recipe.audit import Given, Subject
 from fivefold.recipe.audit.rows import rows_of, told

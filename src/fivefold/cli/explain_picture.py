@@ -15,8 +15,8 @@ from fivefold.core.atomic import write_atomic
 from fivefold.core.model import Model
 from fivefold.core.text import Language, text
 from fivefold.explanation import Attribution
-from fivefold.explanation.highlight import draw_words, html_of, lines_of, marked
-from fivefold.explanation.picture import MOST_BARS
+from fivefold.explanation.pictures.highlight import draw_words, html_of, lines_of, marked
+from fivefold.explanation.pictures.plot import MOST_BARS
 from fivefold.report.words import words
 
 if TYPE_CHECKING:

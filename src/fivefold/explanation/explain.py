@@ -58,10 +58,12 @@ def explain(
     """
     if method == "auto":
         explainer, reason = _suited(model, x, features)
-        return replace(explainer(model, x, background, rng=rng), reason=reason)
-    if isinstance(method, str):
-        return METHODS[method](features=features)(model, x, background, rng=rng)
-    return method(model, x, background, rng=rng)
+        found = replace(explainer(model, x, background, rng=rng), reason=reason)
+    elif isinstance(method, str):
+        found = METHODS[method](features=features)(model, x, background, rng=rng)
+    else:
+        found = method(model, x, background, rng=rng)
+    return found.with_inputs(model, x)
 
 
 def _suited(model: Model, x: Inputs, features: Features) -> tuple[Explainer, Text]:

@@ -1,6 +1,5 @@
 """A text with its words marked by what they moved: red for the answer, blue against it, after heat maps of words."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fivefold.explanation.picture import DOWN, UP
+from fivefold.explanation.pictures.letters import cells, families
+from fivefold.explanation.pictures.paper import DOWN, UP, inches
 from fivefold.perturb import Groups
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 64  # letters of a line; a Chinese character takes two
 MOST_LINES = 40
+MOST_POINTS = 14.0
 STRONGEST = 0.65  # share of colour behind the word that moved most
 
 
@@ -54,9 +55,8 @@ def html_of(words: Sequence[Marked]) -> str:
 
 def draw_words(words: Sequence[Marked], ax: "Axes") -> "Axes":
     """Draw the text and return the axes; Latin words wrap as a whole, Chinese between characters."""
-    from matplotlib import rcParams
-
-    letters = ["monospace", *rcParams["font.family"]]  # the later ones have what the first lacks
+    size = min(MOST_POINTS, inches(ax) / COLUMNS * 72 / 0.62)  # so that a letter fills its column
+    letters = ["DejaVu Sans Mono", *families()]  # the later ones have what the first lacks
     placed = list(placed_in_lines(words))
     cut = [p for p in placed if p.line < MOST_LINES]
     n = max((p.line for p in cut), default=0) + 1
@@ -69,7 +69,7 @@ def draw_words(words: Sequence[Marked], ax: "Axes") -> "Axes":
         colour = UP if share > 0 else DOWN
         ax.barh(height=0.86, left=box["x"], width=box["width"], y=box["y"], color=colour, alpha=STRONGEST * abs(share))  # fmt: skip
         middle = column + cells(told) / 2
-        ax.text(middle, line + 0.5, told, ha="center", va="center", family=letters)
+        ax.text(middle, line + 0.5, told, ha="center", va="center", family=letters, size=size)
     if len(cut) < len(placed):
         ax.text(COLUMNS, n, "…", ha="right", va="bottom")
     return ax
@@ -90,11 +90,6 @@ def placed_in_lines(words: Sequence[Marked], columns: int = COLUMNS) -> Iterator
 def lines_of(words: Sequence[Marked]) -> int:
     """Return how many lines a picture of the text has."""
     return min(MOST_LINES, 1 + max((p.line for p in placed_in_lines(words)), default=0))
-
-
-def cells(word: str) -> int:
-    """Return how many columns a word takes."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in word)
 
 
 def _parts(one: Marked, columns: int) -> Iterator[Marked]:
