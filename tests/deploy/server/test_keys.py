@@ -10,7 +10,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from toy_served import toy_model
 
-from fivefold.deploy.server import Served, app_of
+from fivefold.deploy.event import Event
+from fivefold.deploy.server import Served, Settings, app_of
 from fivefold.deploy.server.keys import WRONG_AT_ONCE, Token
 from fivefold.deploy.server.refused import Refused
 
@@ -80,3 +81,40 @@ def test_guessing_is_slowed_down_and_locks_nobody_out() -> None:
     assert seen == [403] * WRONG_AT_ONCE + [429] * 2
     assert tried(KEY, scope) == 200
     assert tried(b"x", {"client": ("1.2.3.5", 5)}) == 403
+
+
+def test_whoever_tries_keys_elsewhere_or_floods_labels_leaves_a_trace() -> None:
+    seen: list[Event] = []
+
+    async def take(request: Any) -> PlainTextResponse:
+        return PlainTextResponse("taken")
+
+    settings = Settings(per_second=0.001, burst=2)
+    app, _ = app_of(
+        Served(model=toy_model(), settings=settings, keys=KEYS),
+        [lambda *events: seen.extend(events)],
+        [Route("/labels", take, methods=["POST"])],
+    )
+
+    async def tried(method: str, key: bytes) -> int:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        headers = [(b"authorization", b"Bearer " + key)]
+        scope = {"type": "http", "method": method, "path": "/labels", "headers": headers, "client": ("1.2.3.4", 5), "query_string": b""}  # fmt: skip
+        await app(scope, receive, send)
+        return sent[0]["status"]
+
+    async def main() -> None:
+        app.start()
+        assert [await tried("POST", KEY) for _ in range(3)] == [200, 200, 429]
+        assert await tried("POST", b"ff_guess") == 403
+        app.stop()
+
+    asyncio.run(main())
+    assert [(e.verb, e.status, e.refusal) for e in seen] == [("look", 429, "rate"), ("look", 403, "token")]  # fmt: skip

@@ -68,8 +68,8 @@ def test_after_a_kill_it_is_the_old_or_the_new_one(tmp_path, kills):
         parent.wait(10)
         parent.stdout.close()
     keeper = Keeper(monitor_of(), tmp_path).start()
-    assert {p.name for p in tmp_path.iterdir()} <= {LIVE}
     keeper.stop()
+    assert {p.name for p in tmp_path.iterdir()} == {LIVE}
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -119,3 +119,25 @@ def test_a_disk_that_fails_stops_nothing(tmp_path, monkeypatch, caplog):
         keeper.stop()
     assert "No space left" in caplog.text
     assert monitor.totals().n == 1
+
+
+def test_one_request_that_cannot_be_looked_at_does_not_end_the_watching(tmp_path, caplog):
+    monitor = monitor_of()
+    real, failures = monitor.catch_up, iter([True, True])
+
+    def catch_up() -> None:
+        if next(failures, False):
+            raise ArithmeticError("a row like no other")
+        real()
+
+    monitor.catch_up = catch_up
+    with caplog.at_level(logging.ERROR):
+        keeper = Keeper(monitor, tmp_path, 0.1).start()
+        monitor(event(rows(2)))
+        for _ in range(200):
+            if (tmp_path / LIVE).is_file():
+                break
+            time.sleep(0.1)
+        keeper.stop()
+    assert "a row like no other" in caplog.text
+    assert (tmp_path / LIVE).is_file()

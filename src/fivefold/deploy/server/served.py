@@ -143,7 +143,7 @@ def _check(served: Served, rate: Rate | None) -> Check:
         path = scope["path"]
         is_seen = path in ("/live", "/metrics") or path.startswith("/live/")
         client = token.client(scope, headers_of(scope), for_browsers=is_seen) if token else ""
-        if rate and scope["method"] == "POST":  # labels that come back
+        if rate is not None and scope["method"] == "POST":  # labels that come back
             rate.check(client or address_of(scope.get("client")))
         return client
 
