@@ -11,9 +11,9 @@ from fivefold.core.errors import NotMeasurable
 from fivefold.core.limits import Count, Natural, Positive
 from fivefold.core.model import Model
 from fivefold.explanation.attribution import Attribution, is_sure
-from fivefold.explanation.coalitions import leverage_pairs
 from fivefold.explanation.exact import shapley_weights
 from fivefold.explanation.game import Played, play
+from fivefold.explanation.odd_kernel.design import designed
 from fivefold.explanation.odd_kernel.likelihood import own, pooled
 from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
 from fivefold.explanation.output import output_names, unit
@@ -31,6 +31,9 @@ class OddKernelSHAP:
     """Shapley values of any model from few model evaluations, with posterior standard errors.
 
     For models that are slow to ask: it takes more time per row than LeverageSHAP and needs fewer answers.
+    Sets are chosen so that their answers leave the least doubt, and a Gaussian process over the odd part
+    of the game, with a reach of its own for each feature, says what the values are.
+
     Features are hidden by background rows: values answer what the model would say if a feature were
     another row's. Values add up to (score - base) exactly; a budget of all sets is exact.
 
@@ -66,8 +69,7 @@ class OddKernelSHAP:
         question = asked(
             model, x, background, self.features, hides_words=True, removal=self.removal
         )
-        keep = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng).keep
-        keep = keep[torch.randperm(len(keep), generator=rng)]
+        keep = designed(question.groups.n, max(self.budget - 2, 0) // 2, rng)
         stops = _stops(len(keep), self.rounds)
         _refuse_many(stops, question.groups.n)
         done, n_evaluations, found, played = 0, 0, None, None
