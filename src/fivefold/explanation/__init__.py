@@ -14,6 +14,13 @@ from fivefold.explanation.explain import explain
 from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.faithfulness import Faithfulness
 from fivefold.explanation.faithfulness_correlation import FaithfulnessCorrelation
+from fivefold.explanation.glass_box import (
+    GlassBox,
+    Surrogate,
+    SurrogateGAM,
+    SurrogateTree,
+    surrogate,
+)
 from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.infidelity import Infidelity
@@ -23,6 +30,7 @@ from fivefold.explanation.linear import LinearSHAP
 from fivefold.explanation.occlusion import Occlusion
 from fivefold.explanation.odd_kernel import OddKernelSHAP
 from fivefold.explanation.parameter_randomisation import ParameterRandomisation
+from fivefold.explanation.recourse import Recourse
 from fivefold.explanation.removal import (
     BaselineRemoval,
     BlurRemoval,
@@ -52,6 +60,7 @@ __all__ = [
     "Faithfulness",
     "FaithfulnessCorrelation",
     "GaussianRemoval",
+    "GlassBox",
     "GradCAM",
     "Infidelity",
     "InputXGradient",
@@ -63,11 +72,16 @@ __all__ = [
     "Occlusion",
     "OddKernelSHAP",
     "ParameterRandomisation",
+    "Recourse",
     "Removal",
     "SmoothGrad",
     "Stability",
+    "Surrogate",
+    "SurrogateGAM",
+    "SurrogateTree",
     "TabularLIME",
     "TreeSHAP",
     "counterfactuals",
     "explain",
+    "surrogate",
 ]

@@ -47,9 +47,11 @@ def test_a_sentence_says_what_would_have_to_be(found):
     assert any("home were <own> instead of rent" in s for s in found.sentences(1))
 
 
-def test_json_and_csv_hold_the_same(found):
-    told = json.loads(found.to_json())
-    lines = list(csv.DictReader(io.StringIO(found.to_csv())))
+def test_json_and_csv_hold_the_same(found, tmp_path):
+    told = json.loads(found.to_json(tmp_path / "found.json"))
+    lines = list(csv.DictReader(io.StringIO(found.to_csv(tmp_path / "found.csv"))))
+    assert json.loads((tmp_path / "found.json").read_text()) == told
+    assert (tmp_path / "found.csv").read_text() == found.to_csv()
     assert len(told["rows"]) == 3
     first = told["rows"][0]["answers"][0]
     assert first["changes"] == [{"column": "income", "from": 31000.0, "to": 42100.0}]

@@ -1,6 +1,7 @@
 """Changes that turn an answer, as numbers, sentences, files and pictures."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxtyping import Bool, Float, Int
@@ -96,17 +97,17 @@ class Counterfactuals:
 
         return told(self, row, language)
 
-    def to_json(self) -> str:
-        """Return everything as JSON."""
-        from fivefold.explanation.counterfactual.export import as_json
+    def to_json(self, path: Path | None = None) -> str:
+        """Return everything as JSON; write it too if there is a path."""
+        from fivefold.explanation.counterfactual.export import as_json, kept
 
-        return as_json(self)
+        return kept(as_json(self), path)
 
-    def to_csv(self) -> str:
-        """Return one line per changed column of each answer."""
-        from fivefold.explanation.counterfactual.export import as_csv
+    def to_csv(self, path: Path | None = None) -> str:
+        """Return one line per changed column of each answer; write it too if there is a path."""
+        from fivefold.explanation.counterfactual.export import as_csv, kept
 
-        return as_csv(self)
+        return kept(as_csv(self), path)
 
     def plot(self, row: int = 0, ax: "Axes | None" = None) -> "Axes":
         """Draw what changes in each answer of one row, from -> to, as bars in units of the schema's scale.

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fivefold.core.atomic import write_atomic
 from fivefold.explanation.counterfactual.told import failure, outcome, pair
 
 if TYPE_CHECKING:
@@ -22,6 +24,13 @@ HEAD = (
     "outlier",
     "is_plausible",
 )
+
+
+def kept(told: str, path: Path | None) -> str:
+    """Return `told`, written to `path` if there is one."""
+    if path is not None:
+        write_atomic(path, told)
+    return told
 
 
 def as_json(found: "Counterfactuals") -> str:

@@ -89,7 +89,7 @@ def as_html(found: "Counterfactuals") -> str:
 def _title(found: "Counterfactuals", row: int) -> Text:
     if found.before[row].isnan().any():
         return text("The model was not asked about this row in time.")
-    return text("What would turn the answer {before}", before=outcome(found, row))
+    return text("Changes after which the answer is no longer {before}", before=outcome(found, row))
 
 
 def _finish(ax: "Axes", names: list[str]) -> None:
