@@ -1,8 +1,7 @@
 """Explain one answer of a model: a table with error bars, and a picture."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -16,8 +15,9 @@ from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
 from fivefold.core.text import text, translate
 from fivefold.explanation import Attribution, explain
-from fivefold.explanation.explain import Method
-from fivefold.explanation.pictures.view import largest
+from fivefold.explanation.explain import METHODS
+from fivefold.explanation.pictures.labels import labels
+from fivefold.explanation.pictures.view import View, largest
 from fivefold.perturb import Features
 from fivefold.recipe.audit import Given, Subject
 from fivefold.recipe.audit.rows import rows_of, told
@@ -30,6 +30,15 @@ BACKGROUND = 50  # rows that stand for "not known"
 GRID = 8  # rows and columns of patches of an image
 BAR = 16  # letters of the longest bar
 ENDINGS = (".png", ".svg", ".html", ".json")
+PLOTS = ("bar", "waterfall", "force", "decision", "text", "image")
+
+
+class Files(NamedTuple):
+    """Where to write the picture and the table, if anywhere, and which picture; "" is the usual one."""
+
+    out: Path | None = None
+    csv: Path | None = None
+    plot: str = ""
 
 
 class Question(NamedTuple):
@@ -45,30 +54,32 @@ def verb(
     given: Given,
     rows: tuple[Path, int],
     how: tuple[str, int],
-    out: Path | None,
+    files: Files,
     voice: Voice,
 ) -> None:
     """Explain row `rows[1]` of the file `rows[0]` by the method and with as many features as `how` says."""
     from_here()
     check_bundle(subject.named)
     method, top = how
-    _check(method, out)
+    _check(method, files)
     question = asked(subject, given, *rows)
     rng = Generator().manual_seed(given.seed)
     chosen: Any = method
     fine = Features(grid=GRID)
     found = explain(question.model, question.x, question.background, chosen, rng=rng, features=fine)
-    named = with_values(found, question)
     output = found.index_of("", 0)
-    if out:
-        write_picture(named, question, output, out, as_json(found, question, output), voice)
-    voice.give(
-        as_json(found, question, output) | {"path": str(out) if out else ""},
-        table(named, output, top, voice),
-    )
+    told = as_json(found, question, output)
+    if files.out:
+        write_picture(found, question, output, told, (files.out, files.plot), voice)
+    if files.csv:
+        found.to_csv(files.csv)
+    paths = {"path": str(files.out or ""), "csv": str(files.csv or "")}
+    voice.give(told | paths, table(found, output, top, voice))
     _say(found, question, output, method, voice)
-    if out:
-        voice.say("Picture: {path}", path=str(out))
+    if files.out:
+        voice.say("Picture: {path}", path=str(files.out))
+    if files.csv:
+        voice.say("Table: {path}", path=str(files.csv))
 
 
 def asked(subject: Subject, given: Given, path: Path, row: int) -> Question:
@@ -115,16 +126,6 @@ def one_of(rows: Tensor, row: int, path: Path) -> Tensor:
     return rows[row : row + 1]
 
 
-def with_values(found: Attribution, question: Question) -> Attribution:
-    """Return the attribution with the value of each column beside its name."""
-    schema = question.model.schema
-    if not schema.is_table or found.groups.n != len(schema.columns):
-        return found
-    values = [told(c, float(v)) for c, v in zip(schema.columns, question.x[0], strict=True)]
-    names = tuple(f"{n} = {v}" for n, v in zip(found.names, values, strict=True))
-    return replace(found, groups=found.groups._replace(names=names))
-
-
 def table(found: Attribution, output: int, top: int, voice: Voice) -> "Table":
     """Return the largest attributions with their error bars as a table for the terminal."""
     from rich.markup import escape
@@ -135,14 +136,14 @@ def table(found: Attribution, output: int, top: int, voice: Voice) -> "Table":
     for name in ("feature", "attribution", "95 %" if found.is_standard else "error", ""):
         shown.add_column(translate(name, voice.language), no_wrap=name != "feature")
     longest = max(float(values.abs().max()), 1e-12)
-    for place in largest(values, top):
+    order = largest(values, top)
+    names = labels(View(found, (0,), output, voice.language), order)
+    for place, name in zip(order, names, strict=True):
         value = float(values[place])
         bar = "█" * max(1, round(BAR * abs(value) / longest)) if value else ""
         colour = "red" if value > 0 else "blue"
         sure = "" if found.error is None else f"± {_half(found, place, output):.2g}"
-        shown.add_row(
-            escape(found.names[place]), f"{value:+.3g}", sure, f"[{colour}]{bar}[/{colour}]"
-        )
+        shown.add_row(escape(name), f"{value:+.3g}", sure, f"[{colour}]{bar}[/{colour}]")
     return shown
 
 
@@ -204,20 +205,35 @@ def _say(found: Attribution, question: Question, output: int, method: str, voice
         voice.say("The error bars are wide: take the order of small values with care.")
 
 
-def _check(method: str, out: Path | None) -> None:
-    if method not in get_args(Method):
+def _check(method: str, files: Files) -> None:
+    methods = ("auto", *METHODS)
+    if method not in methods:
         raise BadInput(
             "There is no method {name}.",
             where="--method",
             mend="There are: {known}.",
             name=method,
-            known=", ".join(get_args(Method)),
+            known=", ".join(methods),
         )
-    if out and out.suffix.lower() not in ENDINGS:
+    if files.out and files.out.suffix.lower() not in ENDINGS:
         raise BadInput(
             "A picture cannot be written as {ending}.",
             where="--out",
             mend="There are: {known}.",
-            ending=out.suffix or "-",
+            ending=files.out.suffix or "-",
             known=", ".join(ENDINGS),
+        )
+    if files.plot and files.plot not in PLOTS:
+        raise BadInput(
+            "There is no picture {name}.",
+            where="--plot",
+            mend="There are: {known}.",
+            name=files.plot,
+            known=", ".join(PLOTS),
+        )
+    if files.plot and not files.out:
+        raise BadInput(
+            "A picture was asked for, and no file for it.",
+            where="--plot",
+            mend="Say where to write it: --out FILE.",
         )

@@ -17,7 +17,7 @@ LONG = "systolic_blood_pressure_measured_lying_down_after_five_minutes_of_rest"
 ZH = "收缩压（毫米汞柱，休息五分钟后仰卧位测量，取三次平均值）"
 
 
-def attribution(values: Tensor, **more: Any) -> Attribution:
+def attribution(values: Tensor, **more: Any) -> Any:
     """Return exact attributions of a regression, or of several outputs, that add up to their scores."""
     values = values.double() if values.ndim == 3 else values.double()[:, :, None]
     rows, n, outputs = values.shape
@@ -37,11 +37,11 @@ def attribution(values: Tensor, **more: Any) -> Attribution:
     return Attribution(**(made | more))
 
 
-def random(rows: int = 30, n: int = 6, outputs: int = 1, *, seed: int = 0) -> Attribution:
+def random(rows: int = 30, n: int = 6, outputs: int = 1, *, seed: int = 0) -> Any:
     return attribution(torch.randn(rows, n, outputs, generator=seeded(seed)))
 
 
-def sampled(rows: int = 30, n: int = 6, *, sure: bool = False) -> Attribution:
+def sampled(rows: int = 30, n: int = 6, *, sure: bool = False) -> Any:
     """Return attributions with standard errors; unless `sure`, the first row has not converged."""
     found = random(rows, n)
     converged = torch.ones(rows).bool()
@@ -50,14 +50,14 @@ def sampled(rows: int = 30, n: int = 6, *, sure: bool = False) -> Attribution:
     return replace(found, error=error, is_converged=converged, method="LeverageSHAP")
 
 
-def with_table(found: Attribution, columns: tuple[Column, ...], x: Tensor) -> Attribution:
+def with_table(found: Attribution, columns: tuple[Column, ...], x: Tensor) -> Any:
     """Return the attributions with the table that was explained."""
     schema = Schema(columns=columns, shape=(len(columns),))
     groups = found.groups._replace(names=tuple(c.name for c in columns))
     return replace(found, x=x, schema=schema, groups=groups)
 
 
-def people(rows: int = 40, *, sure: bool = True) -> Attribution:
+def people(rows: int = 40, *, sure: bool = True) -> Any:
     """Return rows of a number, a category and a number that may be missing, with names of both languages."""
     rng = seeded(4)
     x = torch.randn(rows, 4, generator=rng)
@@ -77,14 +77,14 @@ def people(rows: int = 40, *, sure: bool = True) -> Attribution:
     return with_table(found, columns, x)
 
 
-def image(*, sure: bool) -> Attribution:
+def image(*, sure: bool) -> Any:
     found = random(2, 4)
     groups = Groups(("0,0", "0,1", "1,0", "1,1"), torch.tensor([0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3]), (2, 2))  # fmt: skip
     x = torch.rand(2, 1, 4, 4, generator=seeded())
     return replace(found, groups=groups, x=x, schema=Schema(shape=(1, 4, 4)), is_converged=torch.full((2,), sure))  # fmt: skip
 
 
-def words(*, sure: bool) -> Attribution:
+def words(*, sure: bool) -> Any:
     x = encode_texts(["A good film，但是开头很无聊。"], 40)
     groups = word_groups(x[0])
     found = random(1, groups.n)
@@ -95,5 +95,5 @@ def every_text(ax: Any) -> str:
     """Return all words in the figure of some axes."""
     from matplotlib.text import Text
 
-    ax.get_xticklabels(), ax.get_yticklabels()  # puts the words into the ticks
+    labels = [*ax.get_xticklabels(), *ax.get_yticklabels()]  # puts the words into the ticks
     return "\n".join(t.get_text() for t in ax.figure.findobj(Text) if t.get_visible())

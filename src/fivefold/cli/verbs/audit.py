@@ -172,6 +172,12 @@ def explain(  # noqa: PLR0913  each is an option of the command line
     out: Annotated[
         Path | None, typer.Option(help="Where to write it: .png, .svg, .html or .json.")
     ] = None,
+    plot: Annotated[
+        str, typer.Option(help="Which picture: bar, waterfall, force, decision, text or image.")
+    ] = "",
+    csv: Annotated[
+        Path | None, typer.Option(help="Where to write every value with its error, as CSV.")
+    ] = None,
     factory: Factory = "",
     answers: Answers = AnswersKind.AUTO,
     trust: Trusted = None,
@@ -191,7 +197,7 @@ def explain(  # noqa: PLR0913  each is an option of the command line
     """Explain one answer: what moved it, how far, and how sure that is."""
     from fivefold.cli.access import access_of
     from fivefold.cli.audit import split_names
-    from fivefold.cli.explain_one import verb
+    from fivefold.cli.explain_one import Files, verb
     from fivefold.recipe.audit import Given, Subject
 
     verb(
@@ -199,7 +205,7 @@ def explain(  # noqa: PLR0913  each is an option of the command line
         Given(data=data or input, target=target, text=text, classes=split_names(classes), task=task.value, drop=split_names(drop), seed=seed),
         (input, row),
         (method, top),
-        out,
+        Files(out, csv, plot),
         Voice(language=lang.value, is_json=json),
     )  # fmt: skip
 
