@@ -24,6 +24,12 @@ from fivefold.explanation.glass_box import (
 from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.infidelity import Infidelity
+from fivefold.explanation.interactions import (
+    ExactInteractions,
+    Interactions,
+    SampledInteractions,
+    interactions,
+)
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME, TabularLIME
 from fivefold.explanation.linear import LinearSHAP
@@ -55,6 +61,7 @@ __all__ = [
     "CopulaRemoval",
     "Counterfactual",
     "Counterfactuals",
+    "ExactInteractions",
     "ExactShapley",
     "Explainer",
     "Faithfulness",
@@ -65,6 +72,7 @@ __all__ = [
     "Infidelity",
     "InputXGradient",
     "IntegratedGradients",
+    "Interactions",
     "LeverageSHAP",
     "LinearSHAP",
     "MarginalRemoval",
@@ -74,6 +82,7 @@ __all__ = [
     "ParameterRandomisation",
     "Recourse",
     "Removal",
+    "SampledInteractions",
     "SmoothGrad",
     "Stability",
     "Surrogate",
@@ -83,5 +92,6 @@ __all__ = [
     "TreeSHAP",
     "counterfactuals",
     "explain",
+    "interactions",
     "surrogate",
 ]
