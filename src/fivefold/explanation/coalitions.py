@@ -30,17 +30,52 @@ def leverage_pairs(n: int, n_pairs: int, rng: Generator) -> Pairs:
     The leverage score of a set of size s is 1 / C(n, s). A pair is listed by its smaller set; of two
     halves, by the one that holds feature 0. The full and the empty set are not among them.
     """
+    sizes, limits, shares = _kinds(n)
+    counts = _shared_out(limits, shares, n_pairs)
+    kinds = zip(sizes, counts, limits, strict=True)
+    keep = [_distinct_sets(n, size, count, limit, rng) for size, count, limit in kinds]
+    return _weighed(torch.cat([torch.zeros(0, n).bool(), *keep]), counts)
+
+
+def nested_pairs(pairs: Pairs, rounds: int) -> list[Pairs]:
+    """Return samples of which each begins with the one before and holds about twice as many pairs.
+
+    The last holds all of `pairs`. Every size is listed in random order, so its first sets are a sample too.
+    """
+    n, n_pairs = pairs.keep.shape[1], len(pairs.keep)
+    _, limits, shares = _kinds(n)
+    size = torch.minimum(pairs.keep.sum(1), n - pairs.keep.sum(1))
+    parts = [size.bincount(minlength=n // 2 + 1)[1:].tolist()]
+    for left in range(1, rounds):
+        fewer = _shared_out(limits, shares, n_pairs >> left)
+        parts.append([min(a, b) for a, b in zip(fewer, parts[-1], strict=True)])
+    place = torch.cat([torch.arange(c) for c in parts[0]]) if parts[0] else size
+    enters = sum((place >= torch.tensor([0, *c])[size] for c in parts[1:]), torch.zeros_like(size))
+    keep = pairs.keep[enters.argsort(stable=True)]
+    found = {sum(counts): _weighed(keep[: sum(counts)], counts) for counts in parts}
+    return [found[k] for k in sorted(found) if k or len(found) == 1]
+
+
+def _kinds(n: int) -> tuple[range, list[int], list[float]]:
+    """Return sizes of the smaller set of a pair, how many pairs there are of each, and how often to draw it.
+
+    Two halves are one pair, so half as often.
+    """
     sizes = range(1, n // 2 + 1)
     limits = [comb(n, s) if 2 * s < n else comb(n, s) // 2 for s in sizes]
-    counts = _shared_out(limits, [1.0 if 2 * s < n else 0.5 for s in sizes], n_pairs)
-    keep, chance, weight = [torch.zeros(0, n).bool()], [], []
-    for size, count, limit in zip(sizes, counts, limits, strict=True):
-        keep.append(_distinct_sets(n, size, count, limit, rng))
-        chance += [count / limit] * count
-        # 1 / (s (n - s) C(n, s) chance) without the huge C; two halves are one pair, so half as many
-        share = 1.0 if 2 * size < n else 0.5
-        weight += [share / (size * (n - size) * max(count, 1))] * count
-    return Pairs(torch.cat(keep), _numbers(chance), _numbers(weight))
+    return sizes, limits, [1.0 if 2 * s < n else 0.5 for s in sizes]
+
+
+def _weighed(keep: Bool[Tensor, "pairs features"], counts: list[int]) -> Pairs:
+    """Return the pairs with chances and weights, given how many of each size there are."""
+    n = keep.shape[1]
+    sizes, limits, shares = _kinds(n)
+    chance = [0.0, *(count / limit for count, limit in zip(counts, limits, strict=True))]
+    # 1 / (s (n - s) C(n, s) chance) without the huge C
+    kinds = zip(sizes, shares, counts, strict=True)
+    weight = [0.0, *(share / (s * (n - s) * max(count, 1)) for s, share, count in kinds)]
+    size = torch.minimum(keep.sum(1), n - keep.sum(1))
+    return Pairs(keep, _numbers(chance)[size], _numbers(weight)[size])
 
 
 def _shared_out(limits: list[int], rates: list[float], total: int) -> list[int]:

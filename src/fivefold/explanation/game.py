@@ -33,15 +33,21 @@ def play(
     question: Question,
     keep: Bool[Tensor, "sets features"],
     draws: Int[Tensor, "sets draws"] | None = None,
+    known: Played | None = None,
 ) -> Played:
     """Return the scores of every example for the same sets of known features.
+
+    What was `known` of the same examples, all features there or none, is not asked again.
 
     Raises:
         NotMeasurable: The model's answer is not a finite number, or rows that weigh differently were drawn.
     """
     score, x, behind = score_of(model), question.x, question.behind
     _refuse_weighted_draws(behind, draws)
-    full, empty = score(x), _nothing_known(score, x, behind)
+    if known is None:
+        full, empty = score(x), _nothing_known(score, x, behind)
+    else:
+        full, empty = known.full, known.empty
     if len(keep):
         shared = keep.expand(len(x), -1, -1)
         some = mean_score(score, x, behind, shared, question.groups, draws=draws)
@@ -49,7 +55,8 @@ def play(
         some = full[:, None][:, :0]
     each = len(behind.rows) if draws is None else draws.shape[1]
     alone = len(x) if behind.is_own else len(behind.rows)
-    played = Played(full, empty, some, len(x) * (1 + len(keep) * each) + alone)
+    ends = 0 if known else len(x) + alone
+    played = Played(full, empty, some, len(x) * len(keep) * each + ends)
     if not all(part.isfinite().all() for part in played[:3]):
         raise NotMeasurable(
             "The model's answer to some masked inputs is not a finite number.",

@@ -10,12 +10,12 @@ from torch import Generator, Tensor
 from fivefold.core.data import Inputs
 from fivefold.core.limits import Count, Natural, Positive
 from fivefold.core.model import Model
-from fivefold.explanation.attribution import Attribution, is_sure
-from fivefold.explanation.coalitions import Pairs, leverage_pairs
-from fivefold.explanation.game import Played, even_draws, luck, play
-from fivefold.explanation.output import output_names, unit
+from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.coalitions import Pairs, leverage_pairs, nested_pairs
+from fivefold.explanation.game import Played, even_draws, luck
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
+from fivefold.explanation.rounds import Plan, in_rounds
 from fivefold.perturb import Features
 
 
@@ -30,6 +30,8 @@ class LeverageSHAP:
         budget: Sets of features tried, the full and the empty one included.
         draws: Background rows per set; 0 takes all of them, which is needed to be exact. With fewer,
             each pair of sets is corrected for the rows it happened to get.
+        rounds: The budget is spent in at most so many rounds, each doubling the sets played; a row that
+            has converged plays no more.
         tolerance: A row is converged if the error is at most this share of its attributions.
         features: What counts as one feature.
         removal: How a hidden feature is replaced.
@@ -37,6 +39,7 @@ class LeverageSHAP:
 
     budget: Count = 1024
     draws: Natural = 0
+    rounds: Count = 1
     tolerance: Positive = 0.1
     features: Features = Features()
     removal: Removal = AS_IT_IS
@@ -48,23 +51,19 @@ class LeverageSHAP:
         question = asked(
             model, x, background, self.features, hides_words=True, removal=self.removal
         )
-        pairs = leverage_pairs(question.groups.n, max(self.budget - 2, 0) // 2, rng)
-        draws = even_draws(len(pairs.keep), len(question.background), self.draws, rng)
-        both = torch.cat([pairs.keep, ~pairs.keep])
-        played = play(model, question, both, None if draws is None else draws.repeat(2, 1))
-        values, error = _solve(pairs, played, draws, _plan(pairs, luck(question, draws)))
-        return Attribution(
-            values=values,
-            base=played.empty.mean(0).expand_as(played.full),
-            score=played.full,
-            error=error,
-            is_converged=is_sure(values, error, self.tolerance),
-            groups=question.groups,
-            outputs=output_names(model.task),
-            method="LeverageSHAP",
-            unit=unit(model.task),
-            n_evaluations=played.n_evaluations,
-        )
+        n, n_pairs = question.groups.n, max(self.budget - 2, 0) // 2
+        nested = nested_pairs(leverage_pairs(n, n_pairs, rng), self.rounds)
+        keep = nested[-1].keep
+        draws = even_draws(len(keep), len(question.background), self.draws, rng)
+        by_count = {len(pairs.keep): pairs for pairs in nested}
+
+        def solve(count: int, played: Played) -> tuple[Tensor, Tensor]:
+            drawn = None if draws is None else draws[:count]
+            pairs = by_count[count]
+            return _solve(pairs, played, drawn, _plan(pairs, luck(question, drawn)))
+
+        plan = Plan(keep, list(by_count), self.tolerance, draws)
+        return in_rounds(model, question, plan, solve, "LeverageSHAP")
 
 
 class _Plan(NamedTuple):
@@ -98,7 +97,7 @@ def _solve(
     pairs: Pairs, played: Played, draws: Int[Tensor, "pairs draws"] | None, plan: _Plan
 ) -> tuple[Float[Tensor, "rows features outputs"], Float[Tensor, "rows features outputs"]]:
     n = pairs.keep.shape[1]
-    kept, hidden = played.some.chunk(2, dim=1)
+    kept, hidden = played.some[:, 0::2], played.some[:, 1::2]
     total = played.full - played.empty.mean(0)
     # what the values of each pair's own rows add up to
     change = total[:, None] if draws is None else played.full[:, None] - played.empty[draws].mean(1)

@@ -10,15 +10,15 @@ from fivefold.core.data import Inputs
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.limits import Count, Natural, Positive
 from fivefold.core.model import Model
-from fivefold.explanation.attribution import Attribution, is_sure
+from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.exact import shapley_weights
-from fivefold.explanation.game import Played, play
+from fivefold.explanation.game import Played
 from fivefold.explanation.odd_kernel.design import designed
 from fivefold.explanation.odd_kernel.likelihood import own, pooled
 from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
-from fivefold.explanation.output import output_names, unit
-from fivefold.explanation.question import AS_IT_IS, Question, asked
+from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
+from fivefold.explanation.rounds import Plan, in_rounds, stops
 from fivefold.perturb import Features
 
 TUNED = 200  # sets by which a kernel is chosen; more cost time and hardly change it
@@ -44,8 +44,8 @@ class OddKernelSHAP:
         budget: Most sets of features tried, the full and the empty one included.
         steps: Steps by which each row and output finds a kernel of its own; 0 takes one kernel for all,
             which is fast and less accurate.
-        rounds: The budget is spent in so many rounds, each twice the one before, and no more rounds are
-            played once every row has converged.
+        rounds: The budget is spent in at most so many rounds, each doubling the sets played; a row that
+            has converged plays no more.
         tolerance: A row is converged if the error is at most this share of its attributions.
         features: What counts as one feature.
         removal: How a hidden feature is replaced.
@@ -70,43 +70,18 @@ class OddKernelSHAP:
             model, x, background, self.features, hides_words=True, removal=self.removal
         )
         keep = designed(question.groups.n, max(self.budget - 2, 0) // 2, rng)
-        stops = _stops(len(keep), self.rounds)
-        _refuse_many(stops, question.groups.n)
-        done, n_evaluations, found, played = 0, 0, None, None
-        for stop in stops:
-            more = _both(model, question, keep[done:stop])
-            n_evaluations += more.n_evaluations
-            played = more if played is None else _joined(played, more)
-            found = _solved(keep[:stop], played, self.steps)
-            done = stop
-            if is_sure(*found, self.tolerance).all():
-                break
-        assert found is not None
-        assert played is not None
-        values, error = found
-        return Attribution(
-            values=values,
-            base=played.empty.mean(0).expand_as(played.full),
-            score=played.full,
-            error=error,
-            is_converged=is_sure(values, error, self.tolerance),
-            groups=question.groups,
-            outputs=output_names(model.task),
-            method="OddKernelSHAP",
-            unit=unit(model.task),
-            n_evaluations=n_evaluations,
-        )
+        plan = Plan(keep, stops(len(keep), self.rounds), self.tolerance)
+        _refuse_many(plan.stops, question.groups.n)
+
+        def solve(count: int, played: Played) -> tuple[Tensor, Tensor]:
+            return _solved(keep[:count], played, self.steps)
+
+        return in_rounds(model, question, plan, solve, "OddKernelSHAP")
 
 
-def _stops(n_pairs: int, rounds: int) -> list[int]:
-    """Return how many pairs have been played after each round."""
-    stops = {n_pairs >> left for left in range(rounds)}
-    return sorted(stops - {0}) or [0]
-
-
-def _refuse_many(stops: list[int], n: int) -> None:
+def _refuse_many(counts: list[int], n: int) -> None:
     """Refuse more sets than fit into a matrix, before the model is asked; all sets need none."""
-    modelled = max(0 if _is_every(stop, n) else stop for stop in stops)
+    modelled = max(0 if _is_every(count, n) else count for count in counts)
     if modelled > MOST:
         raise NotMeasurable(
             "A Gaussian process over {sets} sets of features is too much; the limit is {most}.",
@@ -118,16 +93,6 @@ def _refuse_many(stops: list[int], n: int) -> None:
 
 def _is_every(n_pairs: int, n: int) -> bool:
     return n_pairs == 2 ** (n - 1) - 1
-
-
-def _both(model: Model, question: Question, keep: Bool[Tensor, "pairs features"]) -> Played:
-    """Play each set and its complement: `some` is in the order pairs, then kept and hidden."""
-    both = torch.stack([keep, ~keep], 1).flatten(0, 1)
-    return play(model, question, both)
-
-
-def _joined(one: Played, other: Played) -> Played:
-    return other._replace(some=torch.cat([one.some, other.some], 1))
 
 
 def _solved(
