@@ -12,14 +12,15 @@ from fivefold.training.private.kinds import Use
 from fivefold.training.private.layers import LAYERS
 from fivefold.training.private.layout import Layout
 from fivefold.training.private.lookup import Lookup, Tied
+from fivefold.training.private.normalized import NORMALIZED
 from fivefold.training.private.recurrent import RECURRENT
 from fivefold.training.private.spread import SPREAD
-from fivefold.training.private.tap import Tap
+from fivefold.training.private.tap import Tap, Tracked
 from fivefold.training.private.untracked import not_separate, untracked
 from fivefold.training.private.use import Direct, Product
 from fivefold.training.private.watch import Watch
 
-RULES = {**LAYERS, **SPREAD, **RECURRENT}
+RULES = {**LAYERS, **NORMALIZED, **RECURRENT, **SPREAD}
 
 
 def layout_of(net: nn.Module, weights: Mapping[str, Tensor], three: Batch, loss: Loss) -> Layout:
@@ -51,14 +52,23 @@ def uses_of(
     if losses.shape != (batch.size,):
         raise not_separate("the loss")
     tap.is_backward = True
-    if losses.requires_grad:
-        torch.autograd.backward(losses.sum())
-    _check(weights)
+    try:
+        if losses.requires_grad:
+            _run_back(losses)
+    finally:
+        _check(weights)
     with torch.no_grad():
         found = {t.name: [*t.uses] for t in tap.tracked.values() if t.name in weights}
     _pull_back(tap, weights, found)
     with torch.no_grad():
         return {n: _one(u, weights[n].shape) for n, u in found.items() if u}
+
+
+def _run_back(losses: Tensor) -> None:
+    try:
+        torch.autograd.backward(losses.sum())
+    except RuntimeError as error:  # layers that are computed again and now go another way
+        raise not_separate("the backward pass") from error
 
 
 def _check(weights: Mapping[str, Tensor]) -> None:
@@ -76,13 +86,16 @@ def _pull_back(tap: Tap, weights: Mapping[str, Tensor], found: dict[str, list[Us
             continue
         with torch.no_grad():
             slopes = _one(one.uses, one.tensor.shape).gradients
-        parts: tuple[Tensor | None, ...] = torch.autograd.grad(
-            one.graph, [*weights.values()], slopes.reshape(-1, *one.tensor.shape),
-            retain_graph=True, allow_unused=True, is_grads_batched=True,
-        )  # fmt: skip
+        parts = _parts(one, slopes.reshape(-1, *one.tensor.shape), [*weights.values()])
         for name, part in zip(weights, parts, strict=True):
             if part is not None:
                 found[name].append(Direct(part))
+
+
+def _parts(one: Tracked, slopes: Tensor, weights: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    return torch.autograd.grad(
+        one.graph, weights, slopes, retain_graph=True, allow_unused=True, is_grads_batched=True
+    )
 
 
 def _one(uses: Sequence[Use], shape: torch.Size) -> Use:

@@ -16,7 +16,7 @@ from fivefold.training.private import alone, book
 from fivefold.training.private.clipping import Clipping
 from fivefold.training.private.kinds import Use
 from fivefold.training.private.layout import Layout
-from fivefold.training.private.untracked import Untracked
+from fivefold.training.private.untracked import Unclear, Untracked
 from fivefold.training.private.verify import LEAST, verified
 
 Weights: TypeAlias = dict[str, Tensor]
@@ -92,9 +92,11 @@ class Engine:
         if not is_due or batch.size < LEAST:
             return
         try:
-            self.layout, _ = verified(net, weights, batch, loss)
+            self.layout = verified(net, weights, batch, loss)
         except Untracked as error:
             self._give_up(error, weights)
+        except Unclear:
+            return  # what was known stays known; without it this batch is run alone
 
     def _together(
         self, net: nn.Module, weights: Mapping[str, Tensor], piece: Batch, loss: Loss

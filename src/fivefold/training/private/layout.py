@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from fivefold.training.private.untracked import not_separate, untracked
+from fivefold.training.private.untracked import Unclear, not_separate, untracked
 
 Key: TypeAlias = tuple[str, str, int]  # weight, call, how many calls that weight has seen before
 
@@ -93,8 +93,10 @@ def _found(two: Tensor, three: Tensor, turned: Tensor, key: Key) -> Place | None
     is_shared = two.shape[axis] > 2
     options = [Place(axis, is_shared, together) for together in ((True, False) if is_shared else (True,))]  # fmt: skip
     right = [o for o in options if _is_turned(o.front(three, 3), o.front(turned, 3))]
-    if len(right) != 1:
+    if not right:
         raise not_separate(key[1])
+    if len(right) > 1:
+        raise Unclear
     return right[0]
 
 

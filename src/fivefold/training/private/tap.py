@@ -116,6 +116,8 @@ class Tap(TorchFunctionMode):
         self, y: Tensor, record: Callable[[Tensor], None], saved: Tensor | None = None
     ) -> Tensor:
         """Return `y`, whose gradient will be given to `record`; `saved` may not be changed until then."""
+        if not torch.is_grad_enabled():
+            return y
         version = _version(saved)
 
         def hook(slope: Tensor) -> None:

@@ -26,3 +26,7 @@ def not_separate(call: str) -> Untracked:
         mend="Use layers and a loss that treat each example by itself, or let each example be run alone.",
         call=call,
     )
+
+
+class Unclear(Exception):
+    """These examples cannot show whether a network treats each by itself; others may."""

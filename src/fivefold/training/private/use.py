@@ -32,7 +32,7 @@ class Direct:
     @cached_property
     def squares(self) -> Float[Tensor, " batch"]:
         """Squared norm of each example's gradient."""
-        return squared_norms(self.gradients.flatten(1))
+        return squared_norms(self.gradients.reshape(len(self.gradients), -1))
 
     def weighted(self, factor: Float[Tensor, " batch"]) -> Tensor:
         """Return the weighted sum of the gradients."""
@@ -134,4 +134,4 @@ def squared_norms(x: Float[Tensor, "batch number"]) -> Float[Tensor, " batch"]:
 
 def weighted_sum(factor: Float[Tensor, " batch"], x: Tensor) -> Tensor:
     """Return the sum of `x` over its first axis, weighted."""
-    return (factor.to(x.dtype) @ x.flatten(1)).view(x.shape[1:])
+    return (factor.to(x.dtype) @ x.reshape(len(x), -1)).view(x.shape[1:])
