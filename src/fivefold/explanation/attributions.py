@@ -17,7 +17,7 @@ from fivefold.core.randomness import spawn
 from fivefold.core.text import text
 from fivefold.explanation.attribution import of_output
 from fivefold.explanation.explainer import Explainer
-from fivefold.explanation.importance import by_class, heat_chart, importance_chart
+from fivefold.explanation.importance import by_class, heat_chart, importance_chart, strip_chart
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.sample import Explained, explained, sample
 from fivefold.perturb import Features
@@ -97,6 +97,7 @@ class Attributions(Probe):
                 unsure=found.n_unsure,
                 all=len(relative),
             ),
+            chart=_strip(found),
         )
 
 
@@ -121,5 +122,18 @@ def _chart(model: Model, found: Explained) -> Chart:
         title = text("Where pixels speak for the predicted class (log-odds, mean over examples)")
         maps = by_class(found.values, found.target, model.task.classes)
         return heat_chart(title, maps, groups, "class")
-    title = text("Which features move the answer most ({unit})", unit=str(found.attribution.unit))
+    unit = str(found.attribution.unit)
+    title = text("Which features move the answer most ({unit})", unit=unit)
+    if found.n_unsure:
+        title = text(
+            "Which features move the answer most ({unit}) – ⚠ {unsure} of {all} rows not converged",
+            unit=unit,
+            unsure=found.n_unsure,
+            all=len(found.values),
+        )
     return importance_chart(title, {"": found.values}, groups)
+
+
+def _strip(found: Explained) -> Chart | None:
+    """Return every attribution as a point; of an image there is none, for it has too many patches."""
+    return strip_chart(found.attribution) if len(found.attribution.groups.shape) == 1 else None

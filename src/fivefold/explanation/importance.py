@@ -8,11 +8,16 @@ from torch import Tensor
 
 from fivefold.core.chart import Chart
 from fivefold.core.interval import mean_interval
-from fivefold.core.text import Text
+from fivefold.core.text import Text, text
+from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.pictures.labels import is_ordered, raw_values
+from fivefold.explanation.pictures.view import View, largest, of_all
 from fivefold.perturb import Groups
 
-MOST_BARS = 12
+MOST_BARS, MOST_STRIPS = 12, 8
 SIZE, FEATURE = "mean absolute attribution", "feature"
+ATTRIBUTION, VALUE = "attribution", "value of the feature"
+LEVELS = ("low", "middle", "high", "no order", "missing")
 
 
 def importance_chart(
@@ -42,6 +47,61 @@ def importance_chart(
         low="low",
         high="high",
     )
+
+
+def strip_chart(found: Attribution) -> Chart:
+    """Return every attribution as a point, coloured by whether the feature was low or high (Lundberg et al., 2020).
+
+    Of the output that most rows score highest, so that right means the same in every row.
+    """
+    view = of_all(found, "", "en")
+    values, raw = view.values, raw_values(view)
+    rows = [
+        {ATTRIBUTION: float(v), FEATURE: found.names[i], VALUE: level}
+        for i in largest(values.abs().mean(0), MOST_STRIPS)
+        for v, level in zip(values[:, i], _levels(view, raw, i), strict=True)
+    ]
+    title = _strip_title(found, found.outputs[view.output])
+    return Chart(
+        title=title, kind="points", x=ATTRIBUTION, y=FEATURE, series=VALUE, rows=tuple(rows)
+    )
+
+
+def _strip_title(found: Attribution, output: str) -> Text:
+    """Return what the strip shows, and how much of it has not converged, which no colour says."""
+    unit, unsure, n = str(found.unit), int((~found.is_converged).sum()), len(found.values)
+    about = {"output": output} if output else {}
+    doubt = {"unsure": unsure, "all": n} if unsure else {}
+    template = (
+        text(
+            "Attribution of each row to {output} ({unit}) – ⚠ {unsure} of {all} rows not converged"
+        )
+        if output and unsure
+        else text("Attribution of each row to {output} ({unit})")
+        if output
+        else text("Attribution of each row ({unit}) – ⚠ {unsure} of {all} rows not converged")
+        if unsure
+        else text("Attribution of each row ({unit})")
+    )
+    return Text(template.template, {"unit": unit, **about, **doubt})
+
+
+def _levels(view: View, raw: Tensor | None, feature: int) -> list[str]:
+    """Return in which third of its values the feature was in each row, where they lie in an order."""
+    if raw is None or not is_ordered(view, feature):
+        return [LEVELS[3]] * len(view.rows)
+    values = raw[:, feature].contiguous()
+    known = values[~values.isnan()]
+    cuts = (
+        known.quantile(torch.tensor([1 / 3, 2 / 3], dtype=known.dtype))
+        if len(known)
+        else torch.zeros(2)
+    )
+    place = torch.bucketize(values, cuts)
+    return [
+        LEVELS[4] if v != v else LEVELS[p]
+        for v, p in zip(values.tolist(), place.tolist(), strict=True)
+    ]
 
 
 def heat_chart(

@@ -52,7 +52,7 @@ def explained(
     Raises:
         NotMeasurable: There is only one feature, so that there is nothing to rank.
     """
-    found = explainer(model, rows.x, rows.background, rng=rng)
+    found = explainer(model, rows.x, rows.background, rng=rng).with_inputs(model, rows.x)
     if found.groups.n < 2:
         raise NotMeasurable("A model of a single feature needs no ranking of features.")
     looked_at = chosen(model, as_tensor(rows.x)) if target is None else target

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fivefold.core.chart import Chart
 from fivefold.core.text import Language, translate
+from fivefold.report.legend import by_series, coloured, dashed, rounded
+from fivefold.report.strip import is_strip, shifts
 from fivefold.report.theme import config, written_in
 from fivefold.report.words import title, words
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 Spec: TypeAlias = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.4.1.json"
 WIDTH, HEIGHT = 380, 230
-DASHES = [[1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [12, 4], [4, 2], [1, 5], [6, 2, 1, 2]]
+NAMED, STRIP = 26, 30  # height of one lying bar with its name, and of one line of points
+# names in lines of about 26 letters or 13 Chinese ones: nothing is cut
+FOLDED = r"split(replace(replace(datum.label, /([\u2e80-\uffff]{13})/g, '$1\n'), /(.{14,26}?)([\s_])/g, '$1$2\n'), '\n')"
 
 
 def draw(chart: Chart, language: Language = "en") -> "AltairChart":
@@ -38,7 +42,12 @@ def spec(chart: Chart, language: Language = "en") -> Spec:
     and brackets in a field as a path.
     """
     inner = _heat(chart, language) if chart.kind == "heat" else _layers(chart, language)
+    inner = _turned(inner) if _lies(chart) else inner
     data = {"values": [_row(chart, dict(row), language) for row in chart.rows]}
+    if is_strip(chart):
+        data["values"] = [
+            v | {"shift": s} for v, s in zip(data["values"], shifts(chart), strict=True)
+        ]
     top: Spec = {
         "$schema": SCHEMA,
         "config": config(),
@@ -51,7 +60,7 @@ def spec(chart: Chart, language: Language = "en") -> Spec:
             | inner
             | {
                 "width": WIDTH,
-                "height": HEIGHT,
+                "height": _height(chart),
                 "autosize": {"type": "fit-x", "contains": "padding"},
             }
         )
@@ -63,14 +72,7 @@ def _row(chart: Chart, row: dict[str, Any], language: Language) -> Spec:
     roles = {"x": chart.x, "y": chart.y, "series": chart.series, "panel": chart.panel,
              "low": chart.low, "high": chart.high, "value": "value" if chart.kind == "heat" else ""}  # fmt: skip
     told = {role: row[column] for role, column in roles.items() if column}
-    return {k: title(v, language) if isinstance(v, str) else _rounded(v) for k, v in told.items()}
-
-
-def _rounded(value: float) -> float | int | None:
-    if isinstance(value, int):
-        return value
-    rounded = float(f"{value:.5g}")
-    return rounded if abs(rounded) < float("inf") else None
+    return {k: title(v, language) if isinstance(v, str) else rounded(v) for k, v in told.items()}
 
 
 def _kind(chart: Chart, column: str) -> str:
@@ -81,10 +83,44 @@ def _place(chart: Chart, role: str, column: str, language: Language, **more: Any
     kind = _kind(chart, column)
     is_grid = kind == "nominal" or (chart.kind == "bar" and role == "x") or chart.kind == "heat"
     if is_grid:
-        return {"field": role, "type": "ordinal", "title": title(column, language), "sort": None,
-                "axis": {"labelAngle": 0 if role == "y" or _is_short(chart, column) else -35, "labelLimit": 140}} | more  # fmt: skip
+        beside = role == "y" or _lies(chart)
+        axis: Spec = {"labelAngle": 0 if beside or _is_short(chart, column) else -35}
+        axis |= (
+            {"labelLimit": 0, "labelExpr": FOLDED}
+            if beside and kind == "nominal"
+            else {"labelLimit": 140}
+        )
+        name = None if beside and kind == "nominal" else title(column, language)
+        place: Spec = {"field": role, "type": "ordinal", "title": name, "sort": None, "axis": axis}
+        if role == "x" and _lies(chart):
+            place["scale"] = {"paddingInner": 0.3, "paddingOuter": 0.15}
+        return place | more
     scale = {"zero": False, "nice": True}
-    return {"field": role, "type": kind, "title": title(column, language), "scale": scale} | more
+    place = {"field": role, "type": kind, "title": title(column, language), "scale": scale}
+    return place | ({"axis": {"tickCount": 6}} if is_strip(chart) else {}) | more
+
+
+def _lies(chart: Chart) -> bool:
+    """Return whether bars lie: their names would not fit beside one another below bars that stand."""
+    is_named = _kind(chart, chart.x) == "nominal"
+    return chart.kind == "bar" and is_named and not chart.panel and not _is_short(chart, chart.x)
+
+
+def _height(chart: Chart) -> int | Spec:
+    if _lies(chart):
+        n = len({str(row[chart.series]) for row in chart.rows}) if chart.series else 1
+        return {"step": max(11, NAMED // n)}  # of one bar of a group
+    return {"step": STRIP} if is_strip(chart) else HEIGHT
+
+
+def _turned(inner: Spec) -> Spec:
+    """Return the same layers with across and up exchanged."""
+    other = {"x": "y", "x2": "y2", "y": "x", "y2": "x2", "xOffset": "yOffset"}
+    layers = [
+        layer | {"encoding": {other.get(k, k): v for k, v in layer["encoding"].items()}}
+        for layer in inner["layer"]
+    ]
+    return inner | {"layer": layers}
 
 
 def _is_short(chart: Chart, column: str) -> bool:
@@ -98,33 +134,18 @@ def _layers(chart: Chart, language: Language) -> Spec:
     if chart.kind == "bar":
         y["scale"] = {"zero": True}
     if chart.series:
-        name = {
-            "field": "series",
-            "type": "nominal",
-            "sort": None,
-            "title": _legend_title(chart, language),
+        name = by_series(chart, language)
+        base |= {"color": name | coloured(chart, language)}
+        base |= {"xOffset": name | {"title": None}} if chart.kind == "bar" else {}
+    if is_strip(chart):
+        base |= {
+            "yOffset": {"field": "shift", "type": "quantitative", "scale": {"domain": [-1, 1]}}
         }
-        base |= (
-            {"color": name, "xOffset": name | {"title": None}}
-            if chart.kind == "bar"
-            else {"color": name}
-        )
     layers = [_diagonal()] if chart.diagonal else []
     if chart.low and chart.high:
         layers.append(_bounds(chart, base))
-    layers.append({"mark": _mark(chart), "encoding": base | _dash(chart, language)})
+    layers.append({"mark": _mark(chart), "encoding": base | dashed(chart, language)})
     return {"layer": layers}
-
-
-def _legend_title(chart: Chart, language: Language) -> str | None:
-    return None if chart.series == "stage" else title(chart.series, language)
-
-
-def _dash(chart: Chart, language: Language) -> Spec:
-    if chart.kind != "line" or not chart.series:
-        return {}
-    name = {"field": "series", "type": "nominal", "sort": None, "scale": {"range": DASHES}}
-    return {"strokeDash": name | {"title": _legend_title(chart, language)}}
 
 
 def _mark(chart: Chart) -> Spec:
@@ -132,6 +153,8 @@ def _mark(chart: Chart) -> Spec:
         return {"type": "line", "color": "var(--c1)", "interpolate": "monotone", "clip": True}
     if chart.kind == "bar":
         return {"type": "bar", "color": "var(--c1)", "cornerRadiusEnd": 3, "opacity": 0.85}
+    if is_strip(chart):
+        return {"type": "circle", "color": "var(--c1)", "size": 26, "opacity": 0.8}
     return {"type": "point", "color": "var(--c1)", "filled": True, "size": 55, "opacity": 0.9}
 
 

@@ -34,7 +34,9 @@ def config() -> dict[str, Any]:
         "axis": quiet
         | {"gridColor": line, "domainColor": line, "tickColor": line, "titleFontWeight": 500}
         | {"labelPadding": 5, "titlePadding": 9, "tickSize": 4},
-        "legend": quiet | {"orient": "bottom", "symbolStrokeWidth": 2.5, "titleFontWeight": 500},
+        "legend": quiet
+        | {"orient": "bottom", "symbolStrokeWidth": 2.5, "titleFontWeight": 500}
+        | {"symbolOpacity": 1, "labelLimit": 0},
         "header": quiet | {"labelFontWeight": 600, "labelColor": ink},
         "range": {
             "category": SERIES,

@@ -95,5 +95,5 @@ def every_text(ax: Any) -> str:
     """Return all words in the figure of some axes."""
     from matplotlib.text import Text
 
-    labels = [*ax.get_xticklabels(), *ax.get_yticklabels()]  # puts the words into the ticks
-    return "\n".join(t.get_text() for t in ax.figure.findobj(Text) if t.get_visible())
+    ticks = [*ax.get_xticklabels(), *ax.get_yticklabels()]
+    return "\n".join(t.get_text() for t in (*ax.figure.findobj(Text), *ticks) if t.get_visible())

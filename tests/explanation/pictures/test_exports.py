@@ -175,5 +175,6 @@ def test_explain_keeps_what_it_explained():
     model = of_columns(3, lambda v: v.sum(1))
     for method in ("auto", "leverage"):
         found = explain(model, x, x, method, rng=seeded())
+        assert found.x is not None
         assert torch.equal(found.x, x)
         assert found.schema == model.schema
