@@ -41,11 +41,13 @@ def _product(tap: Tap, call: Call, given: Any, *, is_turned: bool) -> Tensor:
 
     def record(slope: Tensor) -> None:
         g = positions(place.front(slope, tap.size))
+        whole = None if shift is None else Direct(over_positions(g))
+        if shift is not None and whole is not None:
+            shift.uses.append(whole)
         if owner is not None:
             a = positions(place.front(saved, tap.size))
-            owner.uses.append(Product(g, a) if is_turned else Product(a, g))
-        if shift is not None:
-            shift.uses.append(Direct(g.sum(1)))
+            beside = whole if is_turned and g.shape[1] == 1 else None
+            owner.uses.append(Product(g, a, beside) if is_turned else Product(a, g))
 
     return tap.tap(y, record, saved)
 
@@ -69,7 +71,7 @@ def convolution(tap: Tap, call: Call) -> Tensor:
             owner.uses.append(Convolved(wide(saved), wide(slope), shape, tap.size))
         if shift is not None:
             rows = wide(slope).flatten(2).sum(2)
-            shift.uses.append(Direct(positions(place.front(rows, tap.size)).sum(1)))
+            shift.uses.append(Direct(over_positions(positions(place.front(rows, tap.size)))))
 
     return tap.tap(y, record, saved)
 
@@ -139,7 +141,7 @@ def prelu(tap: Tap, call: Call) -> Tensor:
         below = wide(slope * saved.clamp(max=0))
         kept = below.flatten(1).sum(1, keepdim=True) if len(weight) == 1 else below
         rows = kept if kept.dim() == 2 else kept.flatten(2).sum(2)
-        owner.uses.append(Direct(positions(place.front(rows, tap.size)).sum(1)))
+        owner.uses.append(Direct(over_positions(positions(place.front(rows, tap.size)))))
 
     return tap.tap(y, record, saved)
 
@@ -148,6 +150,11 @@ def positions(x: Tensor) -> Tensor:
     """Return `(batch, ..., number)` as `(batch, position, number)`, not narrower than float32."""
     x = wide(x)
     return x[:, None] if x.dim() == 2 else x if x.dim() == 3 else x.flatten(1, -2)
+
+
+def over_positions(x: Tensor) -> Tensor:
+    """Return the sum over the second axis, without copying if there is one position."""
+    return x[:, 0] if x.shape[1] == 1 else x.sum(1)
 
 
 def wide(x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fivefold.training.private.layers import positions, wide
+from fivefold.training.private.layers import over_positions, positions, wide
 from fivefold.training.private.tap import Call, Rule, Tap
 from fivefold.training.private.use import Direct
 
@@ -87,9 +87,9 @@ def _grouped(tap: Tap, call: Call, given: Any, n_groups: int, eps: float | None)
         m, r = (wide(t).repeat_interleave(channels // n_groups, 1) for t in (mean, rstd))
         if owner is not None:
             found = (torch.linalg.vecdot(g, a) - total * m) * r
-            owner.uses.append(Direct(positions(place.front(found, tap.size)).sum(1)))
+            owner.uses.append(Direct(over_positions(positions(place.front(found, tap.size)))))
         if shift is not None:
-            shift.uses.append(Direct(positions(place.front(total, tap.size)).sum(1)))
+            shift.uses.append(Direct(over_positions(positions(place.front(total, tap.size)))))
 
     return tap.tap(y, record, saved)
 

@@ -22,7 +22,7 @@ from fivefold.training.private.watch import ENTERED, tensors
 Rule: TypeAlias = "Callable[[Tap, Call], Any]"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Tracked:
     """A weight, or what was made of weights alone.
 
@@ -39,7 +39,7 @@ class Tracked:
     uses: list[Use] = field(default_factory=list[Use])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Call:
     """A function about to be called with weights.
 
@@ -59,6 +59,8 @@ class Call:
 
     def bound(self, *names: str) -> list[Any]:
         """Return the arguments called `names`, None where one is not given."""
+        if len(self.args) == len(names) and not self.kwargs:
+            return [*self.args]
         placed = dict(zip(names, self.args, strict=False))
         if len(self.args) > len(names) or self.kwargs.keys() - set(names):
             raise self.unknown()
@@ -66,12 +68,16 @@ class Call:
 
     def owner(self, tensor: Any) -> Tracked | None:
         """Return the weight that `tensor` is, if it is one."""
-        return next((o for o in self.owners if o.tensor is tensor), None)
+        for owner in self.owners:
+            if owner.tensor is tensor:
+                return owner
+        return None
 
     def expected(self, *owners: Tracked | None) -> None:
         """Check that no weight stands where none is understood."""
-        if any(o not in owners for o in self.owners):
-            raise self.unknown()
+        for owner in self.owners:
+            if owner not in owners:
+                raise self.unknown()
 
     def replaced(self, by: Mapping[int, Tensor]) -> Any:
         """Call the function with some tensors replaced, by identity."""
@@ -140,18 +146,20 @@ class Tap(TorchFunctionMode):
         return place
 
     def _owners(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tracked]:
-        known = self.tracked
-        flat = [known[id(a)] for a in args if id(a) in known]
-        for a in (*args, *kwargs.values()):
-            if isinstance(a, list | tuple):
-                flat += [known[id(t)] for t in tensors(a) if id(t) in known]
-        flat += [known[id(a)] for a in kwargs.values() if id(a) in known]
+        flat: list[Tracked] = []
+        for a in (*args, *kwargs.values()) if kwargs else args:
+            found = self.tracked.get(id(a))
+            if found is not None:
+                flat.append(found)
+            elif isinstance(a, list | tuple):
+                flat += [self.tracked[id(t)] for t in tensors(a) if id(t) in self.tracked]
         return [*dict.fromkeys(flat)] if len(flat) > 1 else flat
 
     def _use(self, func: Any, args: Any, kwargs: Any, owners: list[Tracked]) -> Any:
         name, title = owners[0].name, func.__name__
         call = Call(func, args, kwargs, owners, (name, title, self.count[name]))
-        self.count.update([o.name for o in owners])
+        for owner in owners:
+            self.count[owner.name] += 1
         rule = self.rules.get(func) or self.rules.get(title)
         if rule is not None and self.layout.made(call.key) is not None:
             return rule(self, call)

@@ -32,7 +32,7 @@ class Direct:
     @cached_property
     def squares(self) -> Float[Tensor, " batch"]:
         """Squared norm of each example's gradient."""
-        return squared_norms(self.gradients.reshape(len(self.gradients), -1))
+        return squared_norms(self.gradients.reshape(self.gradients.shape[0], -1))
 
     def weighted(self, factor: Float[Tensor, " batch"]) -> Tensor:
         """Return the weighted sum of the gradients."""
@@ -50,16 +50,19 @@ class Product:
     Attributes:
         left: `(batch, position, rows of the weight)`.
         right: `(batch, position, columns of the weight)`.
+        beside: The bias that has `left` for its gradient, so that its norms are found once.
     """
 
     left: Tensor
     right: Tensor
+    beside: Direct | None = None
 
     @cached_property
     def squares(self) -> Float[Tensor, " batch"]:
         """Squared norm of each example's gradient."""
         if self.left.shape[1] == 1:
-            return squared_norms(self.left[:, 0]) * squared_norms(self.right[:, 0])
+            left = self.beside.squares if self.beside else squared_norms(self.left[:, 0])
+            return left * squared_norms(self.right[:, 0])
         if self.is_formed:
             return squared_norms(self.gradients.flatten(1))
         return trusted(self.inner(), self.terms().square(), self.left.dtype)
@@ -134,4 +137,4 @@ def squared_norms(x: Float[Tensor, "batch number"]) -> Float[Tensor, " batch"]:
 
 def weighted_sum(factor: Float[Tensor, " batch"], x: Tensor) -> Tensor:
     """Return the sum of `x` over its first axis, weighted."""
-    return (factor.to(x.dtype) @ x.reshape(len(x), -1)).view(x.shape[1:])
+    return (factor.to(x.dtype) @ x.reshape(x.shape[0], -1)).view(x.shape[1:])
