@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures.making import (
     LONG,
     ZH,
@@ -21,6 +23,9 @@ from pictures.making import (
 from fivefold.core.errors import BadInput
 from fivefold.core.interval import mean_interval
 from fivefold.core.schema import Column
+from fivefold.explanation.pictures.force import Push, named
+from fivefold.explanation.pictures.letters import cells
+from fivefold.explanation.pictures.waterfall import Fall
 from fivefold.perturb import Groups
 from seeding import seeded
 
@@ -267,3 +272,19 @@ def test_constant_answers_can_be_drawn():
     found = attribution(torch.zeros(5, 3))
     for ax in (found.plot.bar(), found.plot.waterfall(), found.plot.force(), found.plot.beeswarm(), found.plot.heatmap(), found.plot.decision()):  # fmt: skip
         ax.figure.draw_without_rendering()
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    lengths=st.lists(st.floats(-3, 3).filter(bool), min_size=1, max_size=9),
+    name=st.sampled_from(["c", LONG, ZH]),
+)
+def test_names_of_a_force_never_share_a_place(lengths, name):
+    pushes = [Push(Fall(name, length, 0.0, "red"), i * 0.3, i * 0.3 + abs(length)) for i, length in enumerate(lengths)]  # fmt: skip
+    placed = named(pushes, (-1.0, 6.0), 7.0)
+    wide = 7.0 * 8 * 0.6 / 72 / 7.0
+    boxes = [(n.at, wide * max(map(cells, n.told.split("\n"))) / 2, n.bottom, n.top) for n in placed]  # fmt: skip
+    for i, (at, half, bottom, top) in enumerate(boxes):
+        for other_at, other_half, other_bottom, other_top in boxes[:i]:
+            is_beside = abs(at - other_at) >= half + other_half
+            assert is_beside or top <= other_bottom or bottom >= other_top

@@ -8,10 +8,12 @@ from fivefold.explanation.pictures.paper import (
     DOWN,
     INK,
     LETTER,
+    MARGIN,
     QUIET,
     SMALL,
     UNSURE,
     UP,
+    WIDTH,
     axes,
     finish,
     inches,
@@ -23,7 +25,8 @@ from fivefold.explanation.pictures.waterfall import Fall, falls_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STEP = 0.62  # between two levels of names
+LINE, GAP = 0.31, 0.14  # height of a line of a name, and between names, where the bar is 0.8 high
+INCH = 0.48  # inches of a height of 1
 
 
 class Push(NamedTuple):
@@ -34,19 +37,34 @@ class Push(NamedTuple):
     end: float
 
 
+class Named(NamedTuple):
+    """The name of a part: its words, where its middle is, and its upper and lower edge."""
+
+    push: Push
+    told: str
+    at: float
+    top: float
+    bottom: float
+
+
 def draw_force(view: View, most: int, ax: "Axes | None") -> "Axes":
     """Draw one row; the longest parts lie where the two sides meet, at the score."""
     ups, downs = pushes_of(view, most)
-    ax = axes(ax, 3.4)
+    low, high = _limits(view, ups, downs)
+    names = named([*ups, *downs], (low, high), WIDTH * 0.9 if ax is None else inches(ax))
+    lowest = min((name.bottom for name in names), default=-1.0)
+    ax = axes(ax, MARGIN + INCH * (1.35 - lowest))
     hatch = "" if bool(view.is_converged[0]) else UNSURE
     for push in (*ups, *downs):
         ax.barh(0, push.end - push.start, left=push.start, height=0.8, color=push.fall.colour, edgecolor="white", linewidth=1, hatch=hatch)  # fmt: skip
-    _limits(ax, view, ups, downs)
-    levels = _names(ax, ups, downs)
+    for name in names:
+        middle = (name.push.start + name.push.end) / 2
+        ax.plot([middle, name.at], [-0.42, name.top + 0.04], color=QUIET, linewidth=0.6)
+        colour = UP if name.push.fall.length > 0 else DOWN
+        note(ax, name.at, name.top, name.told, ha="center", va="top", color=colour)
     _marks(ax, view)
-    ax.set_ylim(-0.6 - STEP * levels, 1.35)
+    ax.set(xlim=(low, high), ylim=(lowest - GAP, 1.35), xlabel=view.unit)
     ax.set_yticks([])
-    ax.set_xlabel(view.unit)
     return finish(ax, row_header(view))
 
 
@@ -67,7 +85,25 @@ def pushes_of(view: View, most: int) -> tuple[list[Push], list[Push]]:
     return ups, downs
 
 
-def _limits(ax: "Axes", view: View, ups: list[Push], downs: list[Push]) -> None:
+def named(pushes: list[Push], limits: tuple[float, float], wide: float) -> list[Named]:
+    """Return the names of the parts, each as high as it goes without touching another; `wide` is inches."""
+    low, high = limits
+    per_letter = (high - low) * SMALL * LETTER / wide
+    placed: list[tuple[Named, float]] = []
+    for push in sorted(pushes, key=lambda p: p.start + p.end):
+        told = f"{folded(push.fall.name, 24)}\n{number(push.fall.length, signed=True)}"
+        lines = told.split("\n")
+        half = per_letter * (max(map(cells, lines)) + 2) / 2
+        at = min(max((push.start + push.end) / 2, low + half), high - half)
+        beside = [n for n, other in placed if abs(n.at - at) < half + other]
+        tops = sorted({-0.7, *(n.bottom - GAP for n in beside)}, reverse=True)
+        deep = LINE * len(lines)
+        top = next(t for t in tops if all(t <= n.bottom or t - deep >= n.top for n in beside))
+        placed.append((Named(push, told, at, top, top - deep), half))
+    return [name for name, _ in placed]
+
+
+def _limits(view: View, ups: list[Push], downs: list[Push]) -> tuple[float, float]:
     ends = [
         float(view.base[0]),
         float(view.score[0]),
@@ -75,26 +111,7 @@ def _limits(ax: "Axes", view: View, ups: list[Push], downs: list[Push]) -> None:
         *(p.end for p in downs),
     ]
     room = 0.06 * max(max(ends) - min(ends), 1e-9)
-    ax.set_xlim(min(ends) - room, max(ends) + room)
-
-
-def _names(ax: "Axes", ups: list[Push], downs: list[Push]) -> int:
-    """Write the name of each part below it, on the first level where there is room; return how many levels it took."""
-    low, high = ax.get_xlim()
-    per_letter = (high - low) * SMALL * LETTER / max(inches(ax), 1.0)
-    free: list[float] = []
-    for push in sorted((*ups, *downs), key=lambda p: p.start + p.end):
-        told = f"{folded(push.fall.name, 24)}\n{number(push.fall.length, signed=True)}"
-        half = per_letter * (max(map(cells, told.split("\n"))) + 1.5) / 2
-        middle = (push.start + push.end) / 2
-        at = min(max(middle, low + half), high - half)
-        level = next((i for i, edge in enumerate(free) if edge <= at - half), len(free))
-        free[level : level + 1] = [at + half]
-        y = -0.75 - STEP * level * (1 + told.count("\n") / 2)
-        ax.plot([middle, at], [-0.42, y + 0.08], color=QUIET, linewidth=0.6)
-        colour = UP if push.fall.length > 0 else DOWN
-        note(ax, at, y, told, ha="center", va="top", color=colour)
-    return 1 + 2 * len(free)
+    return min(ends) - room, max(ends) + room
 
 
 def _marks(ax: "Axes", view: View) -> None:

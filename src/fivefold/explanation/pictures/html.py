@@ -107,9 +107,9 @@ def _table(view: View) -> str:
 
 
 def _line(view: View, feature: int, name: str, longest: float) -> str:
-    value, half = float(view.values[0, feature]), view.half
+    value, half = float(view.values[0, feature]), view.seen
     bound = 0.0 if half is None else float(half[0, feature])
-    sure = "" if half is None else f" ± {number(bound) if bound < float('inf') else '?'}"
+    sure = f" ± {number(bound) if bound < float('inf') else '?'}" if bound else ""
     colour, width = UP if value > 0 else DOWN, round(120 * abs(value) / longest)
     bar = f'<div style="background:{colour};height:.8em;width:{width}px"></div>'
     return (

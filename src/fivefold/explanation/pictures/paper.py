@@ -17,6 +17,7 @@ UNSURE = "////"  # hatching of what has not converged
 SIZE, SMALL, LARGE = 9.0, 8.0, 11.0
 NAME = 30  # columns of a name before it folds
 WIDTH, MARGIN, LINE = 7.5, 1.5, 0.36  # inches: of a picture, of its header and foot, of one bar
+CROWDED = 0.75  # of the width that axes would have alone
 LETTER = 0.6 / 72  # inches of an average letter, for each point of its size
 
 
@@ -56,10 +57,16 @@ def finish(ax: "Axes", header: Header, *, label_columns: int = 0) -> "Axes":
 
 
 def inches(ax: "Axes") -> float:
-    """Return about how wide the axes are, before anything beside them takes room."""
+    """Return about how wide the axes are, before anything beside them takes room.
+
+    Among other axes they get less, because the names of those need room too.
+    """
     figure = ax.get_figure(root=True)
-    wide = figure.get_size_inches()[0] if figure is not None else WIDTH
-    return float(wide * ax.get_position().width / 0.775)
+    if figure is None:
+        return WIDTH
+    others = [a for a in figure.axes if a is not ax and a.get_label() != "<colorbar>"]
+    wide = float(figure.get_size_inches()[0] * ax.get_position().width / 0.775)
+    return wide * (CROWDED if others else 1.0)
 
 
 def _put_header(ax: "Axes", header: Header, wide: float) -> None:
