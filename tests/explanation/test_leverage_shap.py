@@ -202,3 +202,15 @@ def test_classes_are_explained_by_their_log_odds():
     model = of_columns(2, lambda x: torch.stack([x[:, 0], x[:, 1]], 1), Task(classes=("a", "b")))
     found = LeverageSHAP()(model, torch.tensor([[1.0, 3.0]]), torch.zeros(1, 2), rng=seeded())
     assert torch.allclose(found.values[0, :, 1], torch.tensor([-1.0, 3.0]).double())
+
+
+def test_a_value_that_hangs_on_one_pair_has_no_error_bar():
+    """The residual of a pair that alone decides a value is 0 however wrong it is."""
+    truth = ExactShapley()(of_game(10, random_game(10, 0)), *ones(10), rng=seeded()).values
+    seen = 0
+    for seed in range(40):
+        found = solved(10, random_game(10, 0), 26, seed)
+        assert found.error is not None
+        seen += bool(found.error.isinf().any())
+        assert ((found.values - truth).abs() <= 50 * found.error + 1e-9).all()
+    assert 0 < seen < 40

@@ -18,6 +18,8 @@ from fivefold.explanation.removal import Removal
 from fivefold.explanation.rounds import Plan, in_rounds
 from fivefold.perturb import Features
 
+ALONE = 1e-6  # what is left of 1 at a set that alone decides a coefficient
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeverageSHAP:
@@ -116,13 +118,16 @@ def _error(
     """Return the sandwich standard error, each residual inflated by its leverage (MacKinnon and White, 1985).
 
     A size of which every set was tried adds nothing, unless its background rows were drawn. Infinite
-    where the sets do not leave a residual to judge by.
+    where the sets do not leave a residual to judge by: too few of them, or a value that hangs on one.
     """
     n = pairs.keep.shape[1]
     chance = 1 - pairs.chance if is_all else torch.ones_like(pairs.chance)
-    left = (1 - plan.leverage).clamp(min=1e-6)
+    left = (1 - plan.leverage).clamp(min=ALONE)
     halves = plan.solver[:n] - plan.solver[:n].mean(0)
     spread = halves**2 @ (residual**2 * (chance / left**2)[:, None])
     is_short = float(plan.leverage.sum()) < n - 1.5
-    is_blind = len(pairs.keep) < plan.design.shape[1] and bool(chance.any())
+    is_alone = (left <= ALONE) & (chance > 0)  # its residual is 0 whatever the answer was
+    is_blind = (len(pairs.keep) < plan.design.shape[1] and bool(chance.any())) or bool(
+        is_alone.any()
+    )
     return torch.full_like(spread, torch.inf) if is_short or is_blind else 2 * spread.sqrt()

@@ -14,14 +14,15 @@ from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.exact import shapley_weights
 from fivefold.explanation.game import Played
 from fivefold.explanation.odd_kernel.design import designed
+from fivefold.explanation.odd_kernel.kernel import Kernel
 from fivefold.explanation.odd_kernel.likelihood import own, pooled
-from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
+from fivefold.explanation.odd_kernel.posterior import Find, Posterior, optimism, posterior
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
 from fivefold.explanation.rounds import Plan, in_rounds, stops
 from fivefold.perturb import Features
 
-TUNED = 200  # sets by which a kernel is chosen; more cost time and hardly change it
+TUNED = 600  # sets by which a kernel is chosen; more cost time and hardly change it
 ROOM = 2**21  # entries of the matrices that exist at one time
 MOST = 4096  # pairs of sets whose matrix, of all pairs of pairs, is made and factored
 
@@ -126,22 +127,32 @@ def _modelled(
 
 
 def _pooled(signs: Tensor, targets: Tensor) -> Posterior:
-    tuned = _tuned(len(signs))
-    kernel = pooled(signs[tuned], targets[:, tuned])
-    values, error = posterior(kernel, signs, targets.T[None])
-    return Posterior(values[0].T, error[0].T)
+    def find(some: Tensor, answers: Tensor) -> Kernel:
+        return pooled(some, answers[0].T)
+
+    found = _judged(find, signs, targets.T[None], n_chosen=2)
+    return Posterior(found.values[0].T, found.error[0].T)
 
 
 def _own(signs: Tensor, targets: Tensor, steps: int) -> Posterior:
+    def find(some: Tensor, answers: Tensor) -> Kernel:
+        return own(some, answers[:, :, 0], steps)
+
+    n_chosen, size = signs.shape[1], max(1, ROOM // max(signs.shape) ** 2)
+    parts = [
+        _judged(find, signs, some[:, :, None], n_chosen=n_chosen) for some in targets.split(size)
+    ]
+    values = torch.cat([part.values for part in parts])[:, :, 0]
+    return Posterior(values, torch.cat([part.error for part in parts])[:, :, 0])
+
+
+def _judged(find: Find, signs: Tensor, targets: Tensor, *, n_chosen: int) -> Posterior:
+    """Return the posterior, its errors wider by what choosing `n_chosen` parameters may hide."""
     tuned = _tuned(len(signs))
-    parts = []
-    for some in targets.split(max(1, ROOM // max(signs.shape) ** 2)):
-        kernel = own(signs[tuned], some[:, tuned], steps)
-        values, error = posterior(kernel, signs, some[:, :, None])
-        doubt = optimism(signs[tuned], some[:, tuned], steps).sqrt()
-        parts.append(Posterior(values, error * doubt[:, None, None]))
-    values = torch.cat([p.values for p in parts])[:, :, 0]
-    return Posterior(values, torch.cat([p.error for p in parts])[:, :, 0])
+    some, answers = signs[tuned], targets[:, tuned]
+    values, error = posterior(find(some, answers), signs, targets)
+    doubt = optimism(find, some, answers) * (1 + n_chosen / len(tuned))
+    return Posterior(values, error * doubt.sqrt()[:, None])
 
 
 def _tuned(n_sets: int) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fivefold.explanation.odd_kernel.kernel import Kernel, gram
 
-PULL = 0.5  # how firmly the parameters of one game are held at those of all games
+PULL = 0.1  # how firmly the parameters of one game are held at those of all games
 RATE = 0.15
 THETAS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 LINES = (0.3, 1.0, 3.0, 10.0, 100.0)

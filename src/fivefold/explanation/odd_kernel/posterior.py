@@ -1,13 +1,15 @@
 """Shapley values of a game given some of its scores, and how sure they are (Rasmussen and Williams, 2006, chapter 2)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fivefold.explanation.odd_kernel.kernel import Kernel, gram, prior_variance, section_values
-from fivefold.explanation.odd_kernel.likelihood import own
+
+Find: TypeAlias = Callable[[Tensor, Tensor], Kernel]  # from signs and targets
 
 
 class Posterior(NamedTuple):
@@ -41,21 +43,20 @@ def posterior(
 
 
 def optimism(
-    signs: Float[Tensor, "sets features"], targets: Float[Tensor, "games sets"], steps: int
-) -> Float[Tensor, " games"]:
-    """Return by how much a kernel of a game's own understates squared errors, at least 1.
+    find: Find, signs: Float[Tensor, "sets features"], targets: Float[Tensor, "kernels sets games"]
+) -> Float[Tensor, "kernels games"]:
+    """Return by how much a kernel that was chosen by the answers understates squared errors, at least 1.
 
     It is chosen and scaled by every other set, and then judged by the sets in between: by how far they
     are from what it expects, in units of what it says it may miss them by.
     """
     half = torch.arange(len(signs)) % 2 == 1
     if half.sum() < 2:
-        return torch.ones(len(targets), dtype=targets.dtype)
-    kernel = own(signs[half], targets[:, half], steps)
-    matrix = gram(kernel, signs)
+        return torch.ones_like(targets[:, 0])
+    matrix = gram(find(signs[half], targets[:, half]), signs)
     known, cross = matrix[:, half][:, :, half], matrix[:, half][:, :, ~half]
-    solved = torch.linalg.solve(known, torch.cat([targets[:, half, None], cross], 2))
-    likely = (solved[:, :, 0] * targets[:, half]).mean(1, keepdim=True).clamp(min=1e-30)
-    missed = targets[:, ~half] - (solved[:, :, :1] * cross).sum(1)
-    spread = matrix.diagonal(dim1=1, dim2=2)[:, ~half] - (solved[:, :, 1:] * cross).sum(1)
-    return (missed**2 / (likely * spread.clamp(min=1e-12))).mean(1).clamp(min=1)
+    dual, answer = torch.linalg.solve(known, targets[:, half]), torch.linalg.solve(known, cross)
+    likely = (dual * targets[:, half]).mean(1, keepdim=True).clamp(min=1e-30)
+    missed = targets[:, ~half] - cross.mT @ dual
+    spread = matrix.diagonal(dim1=1, dim2=2)[:, ~half] - (answer * cross).sum(1)
+    return (missed**2 / (likely * spread.clamp(min=1e-12)[:, :, None])).mean(1).clamp(min=1)
