@@ -167,7 +167,7 @@ class Attribution:
         """
         from fivefold.explanation.interchange import attribution_from
 
-        return attribution_from(told)
+        return attribution_from(told, Attribution)
 
     def to_html(self, language: Language = "en") -> str:
         """Return a picture and tables of the first examples, without scripts or anything from outside."""

@@ -1,6 +1,6 @@
 """Deletion and insertion curves (Petsiuk, Das and Saenko, 2018, RISE), next to those of random orders."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -8,8 +8,10 @@ from torch import Generator, Tensor
 
 from fivefold.core.data import as_tensor
 from fivefold.core.model import Model
-from fivefold.explanation.sample import Explained, Sample
-from fivefold.perturb import mean_score
+from fivefold.perturb import Groups, mean_score
+
+if TYPE_CHECKING:
+    from fivefold.explanation.sample import Explained, Sample
 
 
 class Curves(NamedTuple):
@@ -47,46 +49,63 @@ class Curves(NamedTuple):
         return torch.cat([self.shown, self.hidden, self.by_chance.flatten(1)], 1)
 
 
+class Ranking(NamedTuple):
+    """What the curves are drawn of: examples, what hides their features, and the attributions of one output each."""
+
+    x: Tensor
+    background: Tensor
+    groups: Groups
+    values: Float[Tensor, "rows features"]
+    target: Int[Tensor, " rows"]
+
+
 def curves(
-    model: Model, found: Explained, rows: Sample, n_orders: int, n_points: int, rng: Generator
+    model: Model, found: "Explained", rows: "Sample", n_orders: int, n_points: int, rng: Generator
 ) -> Curves:
-    """Return the curves of the answer that `found` explains.
+    """Return the curves of the answer that `found` explains."""
+    groups = found.attribution.groups
+    x, background = as_tensor(rows.x), as_tensor(rows.background)
+    ranking = Ranking(x, background, groups, found.values, found.target)
+    return curves_of(model, ranking, n_orders, n_points, rng)
+
+
+def curves_of(
+    model: Model, ranking: Ranking, n_orders: int, n_points: int, rng: Generator
+) -> Curves:
+    """Return the curves, next to those of `n_orders` random orders of each row.
 
     For a class the answer is its probability. For a number it is how near the prediction stays to the
     one with all features, as minus the distance.
     """
-    n = found.attribution.groups.n
-    places = torch.cat([_places(model, found), _random_places(found, n_orders, rng)], 1)
+    n = ranking.groups.n
+    places = torch.cat([_places(model, ranking), _random_places(ranking, n_orders, rng)], 1)
     points = torch.linspace(0, n, min(n, n_points) + 1).round()
     first = places[:, :, None] < points[:, None]  # (rows, orders, points, features)
     keep = torch.cat([~first[:, :1], first], 1)
-    answer = _answers(model, found, rows, keep.flatten(1, 2)).unflatten(1, keep.shape[1:3])
+    answer = _answers(model, ranking, keep.flatten(1, 2)).unflatten(1, keep.shape[1:3])
     return Curves(points.double() / n, answer[:, 1], answer[:, 0], answer[:, 2:])
 
 
-def _places(model: Model, found: Explained) -> Int[Tensor, "rows 1 features"]:
+def _places(model: Model, ranking: Ranking) -> Int[Tensor, "rows 1 features"]:
     """Return the place of each feature in its row, most important first.
 
     What speaks against a class comes last; of a number, either direction counts.
     """
-    values = found.values if model.task.is_classification else found.values.abs()
+    values = ranking.values if model.task.is_classification else ranking.values.abs()
     return values.argsort(dim=1, descending=True, stable=True).argsort(1)[:, None]
 
 
-def _random_places(found: Explained, n_orders: int, rng: Generator) -> Tensor:
-    n_rows, n = found.values.shape
+def _random_places(ranking: Ranking, n_orders: int, rng: Generator) -> Tensor:
+    n_rows, n = ranking.values.shape
     return torch.rand(n_rows, n_orders, n, generator=rng).argsort(2)
 
 
-def _answers(
-    model: Model, found: Explained, rows: Sample, keep: Tensor
-) -> Float[Tensor, "rows masks"]:
-    x, background = as_tensor(rows.x), as_tensor(rows.background)
-    is_class, target = model.task.is_classification, found.target[:, None]
+def _answers(model: Model, ranking: Ranking, keep: Tensor) -> Float[Tensor, "rows masks"]:
+    is_class, target = model.task.is_classification, ranking.target[:, None]
 
     def score(inputs: Tensor) -> Tensor:
         return model.predict(inputs).softmax(-1) if is_class else model.predict(inputs)
 
-    answer = mean_score(score, x, background, keep, found.attribution.groups)
+    answer = mean_score(score, ranking.x, ranking.background, keep, ranking.groups)
     looked_at = answer.gather(2, target[:, None].expand(-1, keep.shape[1], 1))[:, :, 0]
-    return looked_at if is_class else -(looked_at - model.predict(x)[:, :1]).abs()
+    return looked_at if is_class else -(looked_at - model.predict(ranking.x)[:, :1]).abs()

@@ -39,8 +39,8 @@ def json_of(found: "Attribution", path: Path | None, *, inputs: bool) -> str:
     return written
 
 
-def attribution_from(told: str | Path) -> "Attribution":
-    """Return what `json_of` wrote.
+def attribution_from(told: str | Path, kind: type["Attribution"]) -> "Attribution":
+    """Return what `json_of` wrote, as an attribution of the class `kind`.
 
     Raises:
         BadInput: It is something else, or its parts do not fit together.
@@ -53,7 +53,7 @@ def attribution_from(told: str | Path) -> "Attribution":
     if not isinstance(read, Mapping) or read.get("form") != FORM:
         raise _broken(where, f"form: {FORM}")
     try:
-        return _checked(_made(read, where), where)
+        return _checked(_made(read, kind, where), where)
     except (
         LookupError,
         TypeError,
@@ -65,14 +65,12 @@ def attribution_from(told: str | Path) -> "Attribution":
         raise _broken(where, f"{type(error).__name__}: {error}") from error
 
 
-def _made(read: Mapping[str, Any], where: str) -> "Attribution":
-    from fivefold.explanation.attribution import Attribution
-
+def _made(read: Mapping[str, Any], kind: type["Attribution"], where: str) -> "Attribution":
     needed = ("values", "base", "score", "is_converged")
     tensors: dict[str, Any] = {name: _tensor(read.get(name)) for name in ("error", "fit", "x")}
     tensors |= {name: _needed(read[name]) for name in needed}
     schema = read.get("schema")
-    return Attribution(
+    return kind(
         **tensors,
         groups=Groups(tuple(map(str, read["features"])), _needed(read["member"]), tuple(map(int, read["shape"]))),
         outputs=tuple(map(str, read["outputs"])),

@@ -2,21 +2,20 @@
 
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from fivefold.core.data import Inputs
+from fivefold.core.data import Inputs, as_tensor
 from fivefold.core.errors import BadInput
 from fivefold.core.interval import mean_interval
 from fivefold.core.model import Model
 from fivefold.core.text import Text, text
-from fivefold.explanation.attribution import of_output
-from fivefold.explanation.curve import Curves, curves
+from fivefold.explanation.curve import Curves, Ranking, curves_of
 from fivefold.explanation.output import chosen
 from fivefold.explanation.pictures.letters import number
 from fivefold.explanation.pictures.paper import SIZE, Header, axes, families, finish
 from fivefold.explanation.pictures.view import View, header, sureness
-from fivefold.explanation.sample import Explained, Sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +94,7 @@ def _told(found: Curves) -> Text:
     )
 
 
-def curves_of(found: "Attribution", model: Model, background: Inputs, rng: Generator) -> Curves:
+def make_curves(found: "Attribution", model: Model, background: Inputs, rng: Generator) -> Curves:
     """Return the curves of the answer that each row gets, with random orders beside them.
 
     Raises:
@@ -108,5 +107,6 @@ def curves_of(found: "Attribution", model: Model, background: Inputs, rng: Gener
             mend="Call found.with_inputs(model, x), or make it with fivefold.explanation.explain.",
         )
     target = chosen(model, found.x)
-    explained = Explained(found, target, of_output(found.values, target))
-    return curves(model, explained, Sample(found.x, background), N_ORDERS, N_POINTS, rng)
+    values = found.values[torch.arange(len(target)), :, target]
+    ranking = Ranking(found.x, as_tensor(background), found.groups, values, target)
+    return curves_of(model, ranking, N_ORDERS, N_POINTS, rng)

@@ -209,8 +209,8 @@ class Plot:
         Raises:
             BadInput: The attribution does not hold the inputs.
         """
-        from fivefold.explanation.pictures.curves import curves_of, draw_curves
+        from fivefold.explanation.pictures.curves import draw_curves, make_curves
 
-        found = curves_of(self.found, model, background, rng)
+        found = make_curves(self.found, model, background, rng)
         view = of_all(self.found, "", language)
         return draw_curves(view, found, is_class=model.task.is_classification, ax=ax)
