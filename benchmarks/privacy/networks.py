@@ -101,8 +101,14 @@ CASES = {
 
 def built(name: str) -> tuple[nn.Module, Tensor, Tensor]:
     """Return the network of a case, inputs and targets; the same in every process."""
-    case = CASES[name]
-    torch.manual_seed(0)
+    case, own = CASES[name], torch.Generator().manual_seed(0)
     net = case.make().train()
-    x = torch.randint(case.vocabulary, case.shape) if case.vocabulary else torch.randn(case.shape)
-    return net, x, torch.randint(10, case.shape[:1])
+    with torch.no_grad():
+        for place, weight in net.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, weight[0].numel() ** -0.5, generator=own)
+            elif place.endswith("bias"):
+                weight.zero_()
+    draw = torch.randint if case.vocabulary else torch.randn
+    x = draw(*([case.vocabulary] if case.vocabulary else []), case.shape, generator=own)
+    return net, x, torch.randint(10, case.shape[:1], generator=own)

@@ -1,9 +1,12 @@
+from collections import Counter
+from math import perm
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fivefold.core.data import Batch, as_tensor, poisson, shuffled
+from fivefold.core.data import Batch, as_tensor, distinct, poisson, shuffled
 from fivefold.core.randomness import fresh_seed, spawn
 from seeding import seeded
 
@@ -59,6 +62,24 @@ def test_poisson_is_one_coin_per_example():
     assert torch.allclose(found.T.corrcoef(), torch.eye(n), atol=0.06)
     ours, theirs = (x.sum(1).long().bincount(minlength=n + 1) / steps for x in (found, coins))
     assert float((ours - theirs).abs().sum()) / 2 < 0.04
+
+
+@pytest.mark.parametrize("size, among", [(1, 4), (2, 8), (3, 12), (3, 4), (4, 4)])
+def test_every_choice_and_order_of_rows_is_equally_likely(size, among):
+    """Few numbers of which many are drawn twice, and the branch for large shares."""
+    own, n = seeded(4), 20_000
+    seen = Counter(tuple(distinct(size, among, own).tolist()) for _ in range(n))
+    kinds = perm(among, size)
+    assert all(len(set(k)) == size and max(k) < among for k in seen)
+    square = sum((seen[k] - n / kinds) ** 2 for k in seen) + (kinds - len(seen)) * (n / kinds) ** 2
+    assert abs(square * kinds / n - (kinds - 1)) < 4 * (2 * (kinds - 1)) ** 0.5
+
+
+def test_poisson_sizes_are_binomial_at_a_million_examples():
+    data = Batch(torch.empty(1_200_000, 0), torch.empty(1_200_000))
+    sizes = torch.tensor([b.size for b in poisson(data, 256 / data.size, 2000, seeded())]).double()
+    assert float(sizes.mean()) == pytest.approx(256, abs=5 * (256 / 2000) ** 0.5)
+    assert float(sizes.var()) == pytest.approx(256, rel=5 * (2 / 2000) ** 0.5)
 
 
 def test_poisson_batches_may_be_empty_and_full():

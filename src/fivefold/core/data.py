@@ -13,6 +13,7 @@ from fivefold.core.task import Task
 from fivefold.core.text import Text
 
 Inputs: TypeAlias = Tensor | Mapping[str, Tensor]
+BLOCK = 64  # sizes of random batches that are drawn at once
 
 
 class Batch(NamedTuple):
@@ -129,14 +130,43 @@ def poisson(data: Batch, rate: float, steps: int, rng: Generator) -> Draws:
     """Return batches in which each example appears independently with probability `rate`.
 
     A batch may be empty. Drawn as a binomial size and distinct rows, which has the same distribution
-    as one coin per example at a fraction of the cost.
+    as one coin per example at a cost that does not grow with the data.
     """
 
     def rows(own: Generator) -> Iterator[Tensor]:
-        chance = torch.tensor([rate], dtype=torch.float64)
-        count = torch.tensor([float(data.size)], dtype=torch.float64)
-        for _ in range(steps):
-            size = int(torch.binomial(count, chance, generator=own))
-            yield torch.randperm(data.size, generator=own)[:size]
+        chance = torch.full((BLOCK,), rate, dtype=torch.float64)
+        count = torch.full((BLOCK,), float(data.size), dtype=torch.float64)
+        for start in range(0, steps, BLOCK):
+            sizes = torch.binomial(count, chance, generator=own).long().tolist()
+            for size in sizes[: steps - start]:
+                yield distinct(size, data.size, own)
 
     return Draws(data, rows, steps, fresh_seed(rng))
+
+
+def distinct(size: int, among: int, rng: Generator) -> Tensor:
+    """Return `size` different numbers below `among`, every choice and order equally likely.
+
+    Numbers are drawn until enough are different; the first of equal ones counts. Each has 63 random bits,
+    because the remainder of 32 would favour small rows by one in 2^32 / `among`.
+    """
+    if 4 * size > among:
+        return torch.empty(among, dtype=torch.int64).random_(generator=rng).argsort()[:size]
+    drawn = torch.empty(size, dtype=torch.int64).random_(generator=rng).remainder_(among)
+    while (first := _first_of_equals(drawn)) is not None:
+        if len(first) >= size:
+            return drawn[first[:size]]
+        more = torch.empty(size - len(first), dtype=torch.int64).random_(generator=rng)
+        drawn = torch.cat([drawn, more.remainder_(among)])
+    return drawn
+
+
+def _first_of_equals(x: Tensor) -> Tensor | None:
+    """Return where each number of `x` comes first, in order; None if no two are equal."""
+    values = x.sort().values
+    if not (values[1:] == values[:-1]).any():
+        return None
+    values, places = x.sort(stable=True)
+    is_same = values[1:] == values[:-1]
+    is_first = torch.cat([is_same.new_ones(1), ~is_same])
+    return places[is_first].sort().values

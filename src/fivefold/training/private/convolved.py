@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fivefold.training.private.use import MOST_NUMBERS, squared_norms, weighted_sum
+from fivefold.training.private.use import MOST_NUMBERS, Direct, formed, squared_norms
 
 FEW = 64  # places of the output up to which patches are quicker than a convolution by groups, measured
 PIECE = 2**20  # numbers in the patches that are made at once: they stay in the cache
@@ -45,18 +45,16 @@ class Convolved:
     @cached_property
     def squares(self) -> Float[Tensor, " batch"]:
         """Squared norm of each example's gradient."""
-        if self.is_kept:
-            return squared_norms(self.gradients.flatten(1))
         step = max(1, MOST_NUMBERS // prod(self.shape.weight))
         rows = torch.arange(self.size, device=self.x.device).split(step)
-        return torch.cat([self.take(r).squares for r in rows])
+        return torch.cat([squared_norms(self.take(r).gradients.flatten(1)) for r in rows])
 
     @property
-    def is_kept(self) -> bool:
+    def is_light(self) -> bool:
         """Whether the gradients of all examples fit in memory."""
-        return self.size == 1 or self.size * prod(self.shape.weight) <= MOST_NUMBERS
+        return self.size * prod(self.shape.weight) <= MOST_NUMBERS
 
-    @cached_property
+    @property
     def gradients(self) -> Float[Tensor, "batch ..."]:
         """The gradient of each example."""
         is_small = self.shape.groups == 1 and prod(self.slope.shape[2:]) <= FEW
@@ -67,8 +65,6 @@ class Convolved:
 
     def weighted(self, factor: Float[Tensor, " batch"]) -> Tensor:
         """Return the weighted sum of the gradients."""
-        if "gradients" in vars(self):
-            return weighted_sum(factor, self.gradients)
         by_row = factor.to(self.slope.dtype).repeat_interleave(len(self.x) // self.size)
         scaled = self.slope * by_row.view(-1, *[1] * (self.slope.dim() - 1))
         return _weight_gradient(scaled, self.x, self.shape)
@@ -98,6 +94,12 @@ class Convolved:
         ]
         made = torch.cat(found).view(-1, out, *kernel, channels)
         return made.movedim(-1, 2).contiguous()
+
+
+def convolved(x: Tensor, slope: Tensor, shape: Shape, size: int) -> Convolved | Direct:
+    """Return the use of a weight in a convolution, with the gradients of the examples if they fit."""
+    made = Convolved(x, slope, shape, size)
+    return formed(made.gradients) if made.is_light else made
 
 
 def _patches(x: Tensor, places: torch.Size, shape: Shape) -> Float[Tensor, "row place number"]:

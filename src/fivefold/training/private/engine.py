@@ -21,7 +21,7 @@ from fivefold.training.private.verify import LEAST, verified
 
 Weights: TypeAlias = dict[str, Tensor]
 Method: TypeAlias = Literal["auto", "together", "alone"]
-OFTEN = 4  # batches that are all checked; after them each check is twice as far from the last
+SECOND = 2  # batch that is checked beside the powers of four: weights that began at zero have moved by then
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Engine:
         n_batches: Batches seen.
         n_dropped: Examples left out because their gradient was not finite.
         notes: What the user must know.
+        kept: Uses of the last batch. They are let go when the next are there, and not before, or the
+            allocator would hand their pages back and ask for them again at every batch.
     """
 
     method: Method = "auto"
@@ -46,6 +48,7 @@ class Engine:
     n_batches: int = 0
     n_dropped: int = 0
     notes: list[Text] = field(default_factory=list[Text])
+    kept: Mapping[str, Use] = field(default_factory=dict[str, Use], repr=False)
 
     def total(
         self, net: nn.Module, batch: Batch, loss: Loss, clipping: Clipping, clip_norm: float
@@ -70,7 +73,7 @@ class Engine:
 
     def _uses(
         self, net: nn.Module, weights: Mapping[str, Tensor], batch: Batch, loss: Loss
-    ) -> Iterator[dict[str, Use]]:
+    ) -> Iterator[Mapping[str, Use]]:
         self.n_batches += 1
         if self.method != "alone" and not self.is_alone:
             self._check(net, weights, batch, loss)
@@ -88,7 +91,7 @@ class Engine:
     ) -> None:
         """Compare three examples of the batch with what each says by itself, now and then."""
         n = self.n_batches
-        is_due = self.layout is None or n <= OFTEN or n & (n - 1) == 0
+        is_due = self.layout is None or n == SECOND or (n & (n - 1) == 0 and n.bit_length() % 2)
         if not is_due or batch.size < LEAST:
             return
         try:
@@ -100,12 +103,13 @@ class Engine:
 
     def _together(
         self, net: nn.Module, weights: Mapping[str, Tensor], piece: Batch, loss: Loss
-    ) -> dict[str, Use] | None:
+    ) -> Mapping[str, Use] | None:
         """Return the uses of the weights in one pass, or None where that is not known to be right."""
         if self.method == "alone" or self.is_alone or self.layout is None:
             return None
         try:
-            return book.uses_of(net, weights, piece, loss, self.layout)
+            self.kept = book.uses_of(net, weights, piece, loss, self.layout)
+            return self.kept
         except Untracked as error:
             self._give_up(error, weights)
             return None
@@ -113,7 +117,7 @@ class Engine:
     def _give_up(self, error: Untracked, weights: Mapping[str, Tensor]) -> None:
         if self.method == "together":
             raise error
-        self.is_alone, self.layout = True, None
+        self.is_alone, self.layout, self.kept = True, None, {}
         mebibytes = sum(w.numel() * w.element_size() for w in weights.values()) / 2**20
         note = text(
             "Each example is run by itself, which is slower and keeps {size} MiB for each: {why}",

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fivefold.training.private.convolved import Convolved, Shape, same_padding
+from fivefold.training.private.convolved import Shape, convolved, same_padding
 from fivefold.training.private.lookup import Lookup
 from fivefold.training.private.tap import Call, Rule, Tap
-from fivefold.training.private.use import Direct, Product
+from fivefold.training.private.use import Direct, product
 
 
 def linear(tap: Tap, call: Call) -> Tensor:
@@ -47,7 +47,7 @@ def _product(tap: Tap, call: Call, given: Any, *, is_turned: bool) -> Tensor:
         if owner is not None:
             a = positions(place.front(saved, tap.size))
             beside = whole if is_turned and g.shape[1] == 1 else None
-            owner.uses.append(Product(g, a, beside) if is_turned else Product(a, g))
+            owner.uses.append(product(g, a, beside) if is_turned else product(a, g))
 
     return tap.tap(y, record, saved)
 
@@ -68,7 +68,7 @@ def convolution(tap: Tap, call: Call) -> Tensor:
     def record(slope: Tensor) -> None:
         place.front(slope, tap.size)
         if owner is not None:
-            owner.uses.append(Convolved(wide(saved), wide(slope), shape, tap.size))
+            owner.uses.append(convolved(wide(saved), wide(slope), shape, tap.size))
         if shift is not None:
             rows = wide(slope).flatten(2).sum(2)
             shift.uses.append(Direct(over_positions(positions(place.front(rows, tap.size)))))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fivefold.training.private.layers import positions
 from fivefold.training.private.tap import Call, Rule, Tap
-from fivefold.training.private.use import Direct, Product
+from fivefold.training.private.use import Direct, product
 
 Numbers: TypeAlias = tuple[Tensor, ...]
 Cell: TypeAlias = Callable[[Tensor, Tensor, Numbers], tuple[Numbers, Tensor | None]]
@@ -89,7 +89,7 @@ def _run(
         pairs = ((g, positions(saved)), (kept, torch.stack(seen, 1)))
         for owner, (left, right) in zip(owners[:2], pairs, strict=True):
             if owner is not None:
-                owner.uses.append(Product(left, positions(right)))
+                owner.uses.append(product(left, positions(right)))
         for owner, (left, _) in zip(owners[2:], pairs, strict=False):
             if owner is not None:
                 owner.uses.append(Direct(left.sum(1)))

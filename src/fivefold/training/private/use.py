@@ -63,12 +63,10 @@ class Product:
         if self.left.shape[1] == 1:
             left = self.beside.squares if self.beside else squared_norms(self.left[:, 0])
             return left * squared_norms(self.right[:, 0])
-        if self.is_formed:
-            return squared_norms(self.gradients.flatten(1))
         return trusted(self.inner(), self.terms().square(), self.left.dtype)
 
     @property
-    def is_formed(self) -> bool:
+    def is_heavy(self) -> bool:
         """Whether the gradients of the examples are cheaper to form than to do without.
 
         Both ways cost multiplications, and forming them costs memory traffic too.
@@ -77,7 +75,7 @@ class Product:
         q = self.right.shape[2]
         return size * p * q <= MOST_NUMBERS and n * n * (p + q) > TRAFFIC * p * q
 
-    @cached_property
+    @property
     def gradients(self) -> Float[Tensor, "batch rows columns"]:
         """The gradient of each example."""
         return torch.bmm(self.left.mT, self.right)
@@ -94,15 +92,26 @@ class Product:
         ).double()
 
     def weighted(self, factor: Float[Tensor, " batch"]) -> Tensor:
-        """Return the weighted sum of the gradients, from the formed ones if they are there."""
-        if "gradients" in vars(self):
-            return weighted_sum(factor, self.gradients)
+        """Return the weighted sum of the gradients."""
         left = self.left * factor.to(self.left.dtype).view(-1, 1, 1)
         return left.flatten(0, 1).mT @ self.right.flatten(0, 1)
 
     def take(self, rows: Tensor) -> "Product":
         """Return the use of some of the examples."""
         return Product(self.left[rows], self.right[rows])
+
+
+def formed(gradients: Tensor) -> Direct:
+    """Return gradients with their norms, found while the numbers are at hand."""
+    made = Direct(gradients)
+    _ = made.squares
+    return made
+
+
+def product(left: Tensor, right: Tensor, beside: Direct | None = None) -> Product | Direct:
+    """Return the use of a weight in a matrix product, by the cheaper of two ways."""
+    made = Product(left, right, beside)
+    return formed(made.gradients) if left.shape[1] > 1 and made.is_heavy else made
 
 
 def joined(products: Sequence[Product]) -> Product:
