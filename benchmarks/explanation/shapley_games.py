@@ -112,7 +112,7 @@ def games(name: str, kind: str, behind: int, count: int) -> list[Game]:
     else:
         scaler = StandardScaler()
         x = scaler.fit_transform(x[:, :: max(1, x.shape[1] // MOST)][:, :MOST])
-        made = _of_network(_network(x, y, is_class))
+        made = _of_network(network(x, y, is_class))
     out: list[Game] = []
     while len(out) < count:
         row, others = x[rng.integers(len(x))], x[rng.permutation(len(x))[:behind]]
@@ -128,7 +128,8 @@ def _boosted(x: Array, y: Array, is_class: bool) -> Any:
     return made.fit(x.astype(np.float32), y)
 
 
-def _network(x: Array, y: Array, is_class: bool) -> Any:
+def network(x: Array, y: Array, is_class: bool) -> Any:
+    """Return a network of two hidden layers, fitted."""
     kind = MLPClassifier if is_class else MLPRegressor
     made = kind(hidden_layer_sizes=(32, 16), random_state=0, max_iter=200, tol=1e-3)
     return made.fit(x, y)
