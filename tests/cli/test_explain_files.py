@@ -8,7 +8,7 @@ import pytest
 
 from fivefold.cli.explain_one import PLOTS
 from fivefold.cli.verbs.audit import explain
-from fivefold.explanation.explain import METHODS
+from fivefold.explanation.methods import NAMES
 from fivefold.explanation.pictures import Plot
 
 ASK = "def ask(x):\n    return [[0.0, 0.1 * a + 0.3 * b] for a, b in x.tolist()]\n"
@@ -64,5 +64,5 @@ def test_pictures_that_do_not_exist_are_refused(rows, ask, words, told):
 def test_help_names_every_method_and_every_picture():
     asked = inspect.signature(explain).parameters
     methods, plots = (asked[name].annotation.__metadata__[0].help for name in ("method", "plot"))
-    assert all(name in methods for name in ("auto", *METHODS))
+    assert all(name in methods for name in NAMES)
     assert all(name in plots and callable(getattr(Plot, name)) for name in PLOTS)

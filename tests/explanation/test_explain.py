@@ -5,6 +5,8 @@ from games import Function, of_columns
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.schema import Schema
 from fivefold.explanation import LIME, ExactShapley, IntegratedGradients, LeverageSHAP, explain
+from fivefold.explanation.choice import Choice, choose
+from fivefold.explanation.methods import NAMES
 from fivefold.explanation.output import log_odds
 from fivefold.perturb import Features
 from seeding import seeded
@@ -118,3 +120,35 @@ def test_html_is_escaped_and_needs_no_script():
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
     assert "script" not in shown
+
+
+def test_it_is_told_before_anything_is_explained_what_it_will_cost(trained, table):
+    x, background = table.splits.test.x[:3], table.splits.seen.train.x[:10]
+    told: list[Choice] = []
+    found = explain(trained, x, background, "leverage", rng=seeded(), tell=told.append)
+    (choice,) = told
+    assert isinstance(choice.explainer, LeverageSHAP)
+    assert choice.cost.n_evaluations is not None
+    assert choice.cost.seconds is not None
+    assert choice.cost.seconds > 0
+    assert found.n_evaluations <= choice.cost.n_evaluations
+    assert str(choice.cost.n_evaluations) in str(choice.told).replace(",", "")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("trees", "linear", "grad-cam", "auto")]
+)
+def test_no_method_asks_more_than_it_said(name, trained, table):
+    x, background = table.splits.test.x[:4], table.splits.seen.train.x[:8]
+    choice = choose(trained, x, background, name)
+    found = choice.explainer(trained, x, background, rng=seeded())
+    assert choice.cost.n_evaluations is not None
+    assert 0 < found.n_evaluations <= choice.cost.n_evaluations
+    if name not in ("gradients", "leverage", "odd-kernel", "lime"):
+        assert found.n_evaluations == choice.cost.n_evaluations
+
+
+def test_a_method_that_does_not_exist_is_refused(trained, table):
+    x = table.splits.test.x[:1]
+    with pytest.raises(BadInput, match="There is no method magic"):
+        explain(trained, x, x, "magic", rng=seeded())

@@ -15,7 +15,8 @@ from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
 from fivefold.core.text import text, translate
 from fivefold.explanation import Attribution, explain
-from fivefold.explanation.explain import METHODS
+from fivefold.explanation.choice import Choice
+from fivefold.explanation.methods import NAMES
 from fivefold.explanation.pictures.labels import labels
 from fivefold.explanation.pictures.view import View, largest
 from fivefold.perturb import Features
@@ -66,7 +67,13 @@ def verb(
     rng = Generator().manual_seed(given.seed)
     chosen: Any = method
     fine = Features(grid=GRID)
-    found = explain(question.model, question.x, question.background, chosen, rng=rng, features=fine)
+
+    def tell(choice: Choice) -> None:
+        voice.say("Begins: {what}.", what=words(choice.told, voice.language))
+
+    found = explain(
+        question.model, question.x, question.background, chosen, rng=rng, features=fine, tell=tell
+    )
     output = found.index_of("", 0)
     told = as_json(found, question, output)
     if files.out:
@@ -206,14 +213,13 @@ def _say(found: Attribution, question: Question, output: int, method: str, voice
 
 
 def _check(method: str, files: Files) -> None:
-    methods = ("auto", *METHODS)
-    if method not in methods:
+    if method not in NAMES:
         raise BadInput(
             "There is no method {name}.",
             where="--method",
             mend="There are: {known}.",
             name=method,
-            known=", ".join(methods),
+            known=", ".join(NAMES),
         )
     if files.out and files.out.suffix.lower() not in ENDINGS:
         raise BadInput(

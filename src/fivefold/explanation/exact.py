@@ -34,6 +34,10 @@ class ExactShapley:
     features: Features = Features()
     removal: Removal = AS_IT_IS
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        return rows * (1 + 2**n * background) + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

@@ -1,36 +1,18 @@
-"""One call that explains, and says which method it took and why."""
+"""One call that explains, and says which method it took, why, and what it will cost."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, TypeAlias
 
 from torch import Generator
 
 from fivefold.core.data import Inputs
-from fivefold.core.model import HasNet, Model
-from fivefold.core.text import Text, text
+from fivefold.core.model import Model
+from fivefold.core.progress import section
 from fivefold.explanation.attribution import Attribution
-from fivefold.explanation.exact import ExactShapley
+from fivefold.explanation.choice import Choice, choose
 from fivefold.explanation.explainer import Explainer
-from fivefold.explanation.gradients import IntegratedGradients
-from fivefold.explanation.leverage import LeverageSHAP
-from fivefold.explanation.lime import LIME
-from fivefold.explanation.linear import LinearSHAP, is_linear
-from fivefold.explanation.question import groups_of
-from fivefold.explanation.trees import TreeSHAP, has_trees
+from fivefold.explanation.methods import Method
 from fivefold.perturb import Features
-
-Method: TypeAlias = Literal["auto", "exact", "leverage", "lime", "gradients"]
-FEW, MANY = (
-    12,
-    256,
-)  # features that are listed in full; features that regression on sets still serves
-METHODS: Mapping[Method, type[ExactShapley | LeverageSHAP | LIME | IntegratedGradients]] = {
-    "exact": ExactShapley,
-    "leverage": LeverageSHAP,
-    "lime": LIME,
-    "gradients": IntegratedGradients,
-}
 
 
 def explain(
@@ -41,6 +23,7 @@ def explain(
     *,
     rng: Generator,
     features: Features = Features(),
+    tell: Callable[[Choice], object] = lambda _: None,
 ) -> Attribution:
     """Return how much each feature moved the score of each class, or the number, away from the base.
 
@@ -51,41 +34,20 @@ def explain(
         model: Any model of tables, images or texts.
         x: The examples to explain; one text at a time.
         background: Ordinary rows that stand for "not known"; 20 to 100 rows of the training data. Words
-            of a text are left out instead.
+            of a text are left out instead, or for gradients become the tokenizer's mask.
         method: Name of a method, or an explainer with its own settings (then `features` is its own too).
         rng: Source of whatever is sampled.
         features: What counts as one feature.
+        tell: Told before anything is explained which method will be asked, why, and at what cost; the
+            progress of long work carries the same line.
+
+    Raises:
+        BadInput: There is no such method, or inputs that the model does not eat.
+        NotMeasurable: This kind of model cannot be explained this way.
     """
-    if method == "auto":
-        explainer, reason = _suited(model, x, features)
-        found = replace(explainer(model, x, background, rng=rng), reason=reason)
-    elif isinstance(method, str):
-        found = METHODS[method](features=features)(model, x, background, rng=rng)
-    else:
-        found = method(model, x, background, rng=rng)
+    choice = choose(model, x, background, method, features)
+    tell(choice)
+    with section(str(choice.told)):
+        found = choice.explainer(model, x, background, rng=rng)
+    found = replace(found, reason=choice.reason) if str(choice.reason) else found
     return found.with_inputs(model, x)
-
-
-def _suited(model: Model, x: Inputs, features: Features) -> tuple[Explainer, Text]:
-    n, is_text = groups_of(model.schema, x, features).n, model.schema.is_text
-    if not is_text and is_linear(model):
-        reason = text("Exact Shapley values in closed form: the model is linear.")
-        return LinearSHAP(features=features), reason
-    if not is_text and has_trees(model):
-        reason = text("Exact Shapley values from the model's own trees, however many features.")
-        return TreeSHAP(features=features), reason
-    if n <= FEW:
-        reason = text(
-            "Exact Shapley values: all {sets} sets of {n} features are few enough.", sets=2**n, n=n
-        )
-        return ExactShapley(features=features), reason
-    if not is_text and n > MANY and isinstance(model, HasNet):
-        reason = text("Integrated gradients: {n} features are many, and the network is open.", n=n)
-        return IntegratedGradients(features=features), reason
-    budget = max(2048, 16 * n)
-    reason = text(
-        "Shapley values from {budget} sampled sets: {n} features are too many to list all sets.",
-        budget=budget,
-        n=n,
-    )
-    return LeverageSHAP(budget=budget, features=features), reason

@@ -47,6 +47,11 @@ class IntegratedGradients:
     tolerance: Positive = 0.01
     features: Features = Features()
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return at most how many inputs the model will answer; rows that add up early ask for far fewer."""
+        most = max(2 ** (self.intervals - 1).bit_length(), self.most_intervals)
+        return rows * background * (most + 1) + rows + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

@@ -46,6 +46,11 @@ class LeverageSHAP:
     features: Features = Features()
     removal: Removal = AS_IT_IS
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return at most how many inputs the model will answer; rows that converge early ask for fewer."""
+        each = min(self.draws or background, background)
+        return rows * (1 + self.budget * each) + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

@@ -60,6 +60,10 @@ class LinearSHAP:
     features: Features = Features()
     removal: Removal = AS_IT_IS
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        return rows + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

@@ -30,6 +30,10 @@ class Occlusion:
     tolerance: Positive = 0.1
     features: Features = Features()
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        return rows * (1 + n * background) + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

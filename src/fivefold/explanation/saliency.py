@@ -34,6 +34,10 @@ class InputXGradient:
     tolerance: Positive = 0.1
     features: Features = Features()
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        return 2 * rows + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:
@@ -82,6 +86,10 @@ class SmoothGrad:
     noise: Positive = 0.1
     tolerance: Positive = 0.1
     features: Features = Features()
+
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        return (1 + 2 * self._pairs) * rows + background
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator

@@ -167,7 +167,12 @@ def explain(  # noqa: PLR0913  each is an option of the command line
     ] = None,
     target: Target = "",
     text: TextColumn = "",
-    method: Annotated[str, typer.Option(help="auto, exact, leverage, lime or gradients.")] = "auto",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="auto, exact, leverage, odd-kernel, trees, linear, lime, tabular-lime, gradients, smooth-gradients, input-x-gradient, grad-cam or occlusion."
+        ),
+    ] = "auto",
     top: Annotated[int, typer.Option(min=1, help="How many features to show.")] = 10,
     out: Annotated[
         Path | None, typer.Option(help="Where to write it: .png, .svg, .html or .json.")

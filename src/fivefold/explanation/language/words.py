@@ -9,6 +9,7 @@ from fivefold.core.data import Inputs, as_tensor
 from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.model import Model
 from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.cost import Counted
 from fivefold.explanation.explainer import Explainer
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.language.gates import Answer, Gates
@@ -42,6 +43,10 @@ class WordExplainer:
 
     explainer: Explainer = IntegratedGradients()
     hide: Hide = "auto"
+
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return at most how many inputs the model will answer; 0 if the explainer does not know."""
+        return self.explainer.evaluations(n, 1, 1) if isinstance(self.explainer, Counted) else 0
 
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator

@@ -49,6 +49,11 @@ class LIME:
     features: Features = Features()
     removal: Removal = AS_IT_IS
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        each = min(self.draws or background, background)
+        return rows * (1 + self.budget * each) + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

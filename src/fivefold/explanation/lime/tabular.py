@@ -46,6 +46,11 @@ class TabularLIME:
     tolerance: Positive = 0.1
     least_fit: Share = 0.5
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        each = self.budget if self.sampling == "quartiles" else rows * 2 * pairs(self.budget)
+        return each + rows
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

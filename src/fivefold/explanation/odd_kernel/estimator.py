@@ -59,6 +59,10 @@ class OddKernelSHAP:
     features: Features = Features()
     removal: Removal = AS_IT_IS
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return at most how many inputs the model will answer; rows that converge early ask for fewer."""
+        return rows * (1 + self.budget * background) + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:

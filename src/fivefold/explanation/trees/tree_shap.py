@@ -39,6 +39,10 @@ class TreeSHAP:
     features: Features = Features()
     removal: Removal = AS_IT_IS
 
+    def evaluations(self, n: int, rows: int, background: int) -> int:
+        """Return how many inputs the model will answer."""
+        return rows + background
+
     def __call__(
         self, model: Model, x: Inputs, background: Inputs, *, rng: Generator
     ) -> Attribution:
