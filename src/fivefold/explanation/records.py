@@ -65,7 +65,7 @@ def frame_of(found: "Attribution", backend: Any) -> "IntoDataFrame":
 def csv_of(found: "Attribution", path: Path | None) -> str:
     """Return the lines as CSV in full precision; what is not known is empty."""
     file = StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)  # with "\r\n", so that a "\r" inside a name is quoted
     writer.writerow(COLUMNS)
     writer.writerows(records_of(found))
     if path is not None:

@@ -97,6 +97,15 @@ def test_csv_and_tables_hold_every_number(found):
         )
 
 
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", 'a,"b"', "a\r\nb", " a "])
+def test_names_that_look_like_the_end_of_a_line_stay_names(name, tmp_path):
+    found = random(1, 1)
+    found = replace(found, groups=found.groups._replace(names=(name,)))
+    found.to_csv(tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert [line["feature"] for line in csv.DictReader(file)] == [name]
+
+
 def test_intervals_are_written_only_where_they_follow():
     found = sampled(2, 3, sure=True)
     record = found.to_frame().to_dicts()[1]
