@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from annotated_types import Gt, Le
 from torch import Generator
@@ -16,13 +16,17 @@ from fivefold.core.loss import loss_of
 from fivefold.core.model import Model, with_net
 from fivefold.core.randomness import fresh_seed, spawn
 from fivefold.core.step import Step
+from fivefold.privacy.engine.intact import check_intact
 from fivefold.privacy.plan import Plan, least_noise, safe_delta
 from fivefold.privacy.secret import secret_generator
 from fivefold.training.checkpoint import register
 from fivefold.training.fit import fit
 from fivefold.training.optimizer import AdamW, Optimizer
+from fivefold.training.private.clipping import Automatic, Flat, PerLayer
+from fivefold.training.private.engine import Engine, Method
 
 USUAL_EPSILON = 8.0
+CLIPPINGS = {"flat": Flat(), "per layer": PerLayer(), "automatic": Automatic()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,13 @@ class DPSGD(Step):
         clip_norm: Largest L2 norm of one example's gradient.
         rate: Probability with which each example enters a batch.
         steps: Number of batches.
+        clipping: "flat" shortens gradients that are longer than `clip_norm`; "per layer" does so layer by
+            layer; "automatic" brings all to nearly that length, so that it needs no tuning. All add the
+            same to epsilon.
+        method: How gradients of single examples are found: "together" in one pass over the batch, or an
+            error where that would be wrong; "alone" for each example by itself, which is slow; "auto" for
+            the first where it is right and else the second.
+        most: Examples that are run at once; None for the whole batch. It saves memory and changes nothing.
         optimizer: How weights move.
         insecure_seed: Makes sampling and noise repeatable, for tests. Whoever knows it can remove the
             noise, so the privacy probe then reports no guarantee.
@@ -54,6 +65,9 @@ class DPSGD(Step):
     clip_norm: Positive = 1.0
     rate: Annotated[float, Gt(0), Le(1)] = 0.25
     steps: Count = 100
+    clipping: Literal["flat", "per layer", "automatic"] = "flat"
+    method: Method = "auto"
+    most: Count | None = None
     optimizer: Optimizer = AdamW(lr=1e-2)
     insecure_seed: Natural | None = None
 
@@ -64,15 +78,22 @@ class DPSGD(Step):
             )
 
     def __call__(self, model: Model, seen: Seen, *, rng: Generator) -> Model:
-        """Return the trained model. `rng` is left alone: its seed is public."""
+        """Return the trained model. `rng` is left alone: its seed is public.
+
+        Raises:
+            BadInput: A layer mixes the examples of a batch, or training did not change what it should.
+        """
         model = with_net(model, self)
         plan, net = self.plan(seen.train.size), deepcopy(model.net)
         noise, sampling = self._sources()
-        batches, gradient = (
-            plan.batches(seen.train, sampling),
+        gradient = replace(
             plan.gradient(seen.train.size, noise),
+            clipping=CLIPPINGS[self.clipping],
+            engine=Engine(method=self.method, most=self.most),
         )
+        batches = plan.batches(seen.train, sampling)
         fit(net, batches, loss_of(model.task), gradient=gradient, optimizer=self.optimizer)
+        check_intact(model.net, net, seen.train.x)
         return model.with_net(net)
 
     def claim(self, n_examples: int) -> Claim:

@@ -1,0 +1,1 @@
+"""What private training does besides clipping and noise."""
