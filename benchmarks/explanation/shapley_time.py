@@ -166,14 +166,14 @@ def cases(is_quick: bool) -> list[Case]:
 
 
 class Ours:
-    """Our side of a case."""
+    """Our side of a case; a kernel is learnt from many rows, so the error is judged among as many as there are."""
 
     def __init__(self, case: Case) -> None:
         n, outputs = case.x.shape[1], case.net.weights[-1].shape[1]
         schema = Schema(columns=tuple(Column(name=f"c{i}") for i in range(n)), shape=(n,))
         one = Task(kind="regression")
         self.task = one if outputs == 1 else Task(classes=tuple(map(str, range(outputs))))
-        self.case, self.schema = case, schema
+        self.case, self.schema, self.judged_with = case, schema, min(len(case.x), 100)
 
     def run(self, net: Net, rows: int, times: int) -> tuple[Array, dict[str, float]]:
         x, behind = torch.from_numpy(self.case.x[:rows]), torch.from_numpy(self.case.background)
@@ -188,7 +188,7 @@ class Theirs:
     """shap in its own process."""
 
     def __init__(self, case: Case, folder: Path) -> None:
-        self.case, self.folder = case, folder
+        self.case, self.folder, self.judged_with = case, folder, len(case.truth)
         script = Path(__file__).with_name("shapley_time_peer.py")
         self.process = subprocess.Popen(
             [str(python()), str(script)],
@@ -226,7 +226,7 @@ def python() -> Path:
 
 def needed(side: Ours | Theirs, case: Case) -> int:
     """Return the sets per feature at which the error is small enough, asked of the quick model."""
-    quick, rows = case.net._replace(burn=0), len(case.truth)
+    quick, rows = case.net._replace(burn=0), side.judged_with
     for times in LADDER:
         if case.error(side.run(quick, rows, times)[0]) <= ERROR:
             return times

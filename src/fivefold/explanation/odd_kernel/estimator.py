@@ -15,13 +15,14 @@ from fivefold.explanation.exact import shapley_weights
 from fivefold.explanation.game import Played
 from fivefold.explanation.odd_kernel.design import designed
 from fivefold.explanation.odd_kernel.kernel import Kernel
-from fivefold.explanation.odd_kernel.likelihood import own, pooled
-from fivefold.explanation.odd_kernel.posterior import Find, Posterior, optimism, posterior
+from fivefold.explanation.odd_kernel.likelihood import learnt
+from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
 from fivefold.explanation.rounds import Plan, in_rounds, stops
 from fivefold.perturb import Features
 
+TOGETHER = 50  # steps by which a kernel for all rows and outputs is found
 TUNED = 600  # sets by which a kernel is chosen; more cost time and hardly change it
 ROOM = 2**21  # entries of the matrices that exist at one time
 MOST = 4096  # pairs of sets whose matrix, of all pairs of pairs, is made and factored
@@ -43,8 +44,8 @@ class OddKernelSHAP:
 
     Attributes:
         budget: Most sets of features tried, the full and the empty one included.
-        steps: Steps by which each row and output finds a kernel of its own; 0 takes one kernel for all,
-            which is fast and less accurate.
+        steps: Steps by which each row and output finds a kernel of its own; 0 learns one kernel from all of
+            them together, which is fast for many rows and less accurate.
         rounds: The budget is spent in at most so many rounds, each doubling the sets played; a row that
             has converged plays no more.
         tolerance: A row is converged if the error is at most this share of its attributions.
@@ -131,30 +132,27 @@ def _modelled(
 
 
 def _pooled(signs: Tensor, targets: Tensor) -> Posterior:
-    def find(some: Tensor, answers: Tensor) -> Kernel:
-        return pooled(some, answers[0].T)
-
-    found = _judged(find, signs, targets.T[None], n_chosen=2)
+    found = _judged(signs, targets.T[None], TOGETHER)
     return Posterior(found.values[0].T, found.error[0].T)
 
 
 def _own(signs: Tensor, targets: Tensor, steps: int) -> Posterior:
-    def find(some: Tensor, answers: Tensor) -> Kernel:
-        return own(some, answers[:, :, 0], steps)
-
-    n_chosen, size = signs.shape[1], max(1, ROOM // max(signs.shape) ** 2)
-    parts = [
-        _judged(find, signs, some[:, :, None], n_chosen=n_chosen) for some in targets.split(size)
-    ]
+    size = max(1, ROOM // max(signs.shape) ** 2)
+    parts = [_judged(signs, some[:, :, None], steps) for some in targets.split(size)]
     values = torch.cat([part.values for part in parts])[:, :, 0]
     return Posterior(values, torch.cat([part.error for part in parts])[:, :, 0])
 
 
-def _judged(find: Find, signs: Tensor, targets: Tensor, *, n_chosen: int) -> Posterior:
-    """Return the posterior, its errors wider by what choosing `n_chosen` parameters may hide."""
+def _judged(signs: Tensor, targets: Float[Tensor, "kernels sets games"], steps: int) -> Posterior:
+    """Return the posterior, its errors wider by what choosing a reach for each feature may hide."""
+
+    def find(some: Tensor, answers: Tensor) -> Kernel:
+        return learnt(some, answers, steps)
+
     tuned = _tuned(len(signs))
     some, answers = signs[tuned], targets[:, tuned]
     values, error = posterior(find(some, answers), signs, targets)
+    n_chosen = 2 + signs.shape[1] / targets.shape[2]
     doubt = optimism(find, some, answers) * (1 + n_chosen / len(tuned))
     return Posterior(values, error * doubt.sqrt()[:, None])
 
