@@ -39,6 +39,7 @@ def quick() -> ProbeSet:
             RMSE(),
             Faithfulness(n_rows=24, n_background=8),
             Stability(n_rows=8, n_background=8, n_changes=2),
+            Attributions(n_rows=24, n_background=8),
             Epsilon(),
             MembershipInference(n_shadow=4, n_examples=500),
             RobustAccuracy(examples=200, queries=50),
