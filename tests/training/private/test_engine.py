@@ -243,6 +243,23 @@ def test_dropout_is_as_random_for_each_example_alone():
     assert not torch.equal(found[0], found[1])
 
 
+@pytest.mark.parametrize("mixes", [True, False])
+def test_mixing_that_hides_behind_dropout_is_found(mixes):
+    """Only while it trains, and where randomness keeps the batch and each example alone from agreeing."""
+
+    def run(s, x):
+        x = s.d(x @ s.w)
+        x = x - 0.5 * x.mean(0) if mixes and s.training else x
+        return s.b(x)
+
+    net = by_hand(run, d=nn.Dropout(0.5)).train()
+    if mixes:
+        with pytest.raises(Untracked):
+            engine_sum(net, drawn())
+    else:
+        engine_sum(net, drawn())
+
+
 def test_pieces_hold_the_gradients_that_fit(monkeypatch):
     monkeypatch.setattr(alone, "MOST_NUMBERS", 100)
     assert [p.size for p in alone.pieces(drawn(7), trainable(mlp()))] == [1] * 7

@@ -14,7 +14,10 @@ from torch import Generator, Tensor
 
 PIECE = 2**16  # numbers made at once: they stay in the cache
 RADIUS_BYTES, ANGLE_BYTES = 8, 4
-MANTISSA, ONE = 2**52 - 1, 1023 << 52  # of a float64: random digits behind a one are uniform in [1, 2)
+MANTISSA, ONE = (
+    2**52 - 1,
+    1023 << 52,
+)  # of a float64: random digits behind a one are uniform in [1, 2)
 
 
 def noised(x: Float[Tensor, " number"], deviation: float, rng: Generator) -> Tensor:
