@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import geometric_mean, mean, median
 from typing import Any, NamedTuple
@@ -67,6 +68,9 @@ class Peer:
         self.library, self.version = library, told["version"]
         self.estimators: list[str] = told["estimators"]
 
+    def ask_all(self, file: Path, budget: int) -> dict[str, dict[str, Any]]:
+        return {name: self.ask(name, file, budget) for name in self.estimators}
+
     def ask(self, estimator: str, file: Path, budget: int) -> dict[str, Any]:
         assert self.process.stdin is not None
         asked = {"estimator": estimator, "file": str(file), "budget": budget}
@@ -103,14 +107,17 @@ def error(found: dict[str, Any]) -> float:
 
 
 def cell(rows: list[Game], times: int, peers: list[Peer], file: Path) -> Cell:
-    """Let every estimator play; those of a peer in its own process."""
+    """Let every estimator play; those of a peer in its own process, beside ours."""
     budget = times * rows[0].n
     found: dict[str, dict[str, Any]] = {}
+    pool = ThreadPoolExecutor(max(1, len(peers)))
+    theirs = [pool.submit(peer.ask_all, file, budget) for peer in peers]
     for ours in (LEVERAGE, ODD_KERNEL):
         start = time.process_time()
         found[ours.name] = played(ours, rows, budget) | {"cpu": time.process_time() - start}
-    for peer in peers:
-        found |= {name: peer.ask(name, file, budget) for name in peer.estimators}
+    for told in theirs:
+        found |= told.result()
+    pool.shutdown()
     return Cell(times, found)
 
 
