@@ -4,7 +4,7 @@ A step is forward, backward, clipping at 1, noise of deviation 1 on every weight
 in processes of their own, one thread each; CPU time is what counts. Our noise is AES in counter mode and
 float64, theirs torch's generator in float32; what a step costs without noise is told beside. The peak is
 the largest resident size of a fresh process. Our engine checks itself against each example alone at the
-batches 1, 2, 4, 16, 64, ...; such a batch is not among those timed, and what it costs is told.
+batches 1, 2, 4, 16, 64, ...; such batches cost a few steps more and are not among those timed.
 """
 
 import statistics

@@ -4,7 +4,9 @@ The privacy of everything built on this rests on one fact: adding or removing on
 holds, moves the sum by at most `clip_norm`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -14,6 +16,7 @@ from fivefold.core.loss import Loss
 from fivefold.training.private.clipping import Clipping, Flat
 from fivefold.training.private.engine import Engine, Weights
 from fivefold.training.private.noise import noised
+from fivefold.training.private.views import over_views, stacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,8 @@ class ClippedNoisy:
             batch and never the size drawn.
         noise: Source of the noise, used for nothing else.
         clipping: How gradients are brought to that norm.
+        views: How often each example is looked at; its gradient is the mean over its views.
+        change: Makes a view of the inputs of a batch, differently each time; None leaves them as they are.
         engine: How gradients of single examples are found, and what was learned on the way.
     """
 
@@ -35,6 +40,8 @@ class ClippedNoisy:
     expected_size: float
     noise: Generator
     clipping: Clipping = Flat()
+    views: int = 1
+    change: Callable[[Any], Any] | None = None
     engine: Engine = field(default_factory=Engine, compare=False)
 
     def __call__(self, net: nn.Module, batch: Batch, loss: Loss) -> Tensor:
@@ -43,6 +50,8 @@ class ClippedNoisy:
         Raises:
             BadInput: A layer mixes the examples of a batch.
         """
+        if self.change is not None:
+            batch, loss = stacked(batch, self.views, self.change), over_views(loss)
         total = self.engine.total(net, batch, loss, self.clipping, self.clip_norm)
         weights = {n: w for n, w in net.named_parameters() if n in total}
         if weights:
