@@ -46,6 +46,7 @@ from fivefold.explanation.removal import (
     NeighbourRemoval,
     Removal,
 )
+from fivefold.explanation.removal_gap import RemovalGap
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
 from fivefold.explanation.trees import TreeSHAP
@@ -82,6 +83,7 @@ __all__ = [
     "ParameterRandomisation",
     "Recourse",
     "Removal",
+    "RemovalGap",
     "SampledInteractions",
     "SmoothGrad",
     "Stability",
