@@ -179,3 +179,27 @@ def test_the_loop_stands_still_no_longer_than_it_may(
     certain = [n for n in sizes if took[n] < 0.95 * INLINE]
     possible = [n for n in sizes if took[n] < 1.05 * INLINE]
     assert max(certain, default=0) <= pace.inline <= max(possible, default=0)
+
+
+def test_a_size_that_was_too_slow_while_the_machine_was_busy_is_tried_again() -> None:
+    pace = Pace(64)
+    pace.learn(lambda _: None)
+    assert pace.inline == 64
+    while pace.inline == 64:
+        pace.note(64, 3 * INLINE)
+    assert pace.inline == 32
+    for _ in range(1000):
+        pace.note(pace.inline, INLINE / 4)
+    assert pace.inline == 64
+
+
+def test_a_size_that_stays_too_slow_is_seldom_tried() -> None:
+    pace = Pace(64)
+    pace.learn(lambda _: None)
+    while pace.inline == 64:
+        pace.note(64, 5 * INLINE)
+    tries = 0
+    for _ in range(3000):
+        tries += pace.inline == 64
+        pace.note(pace.inline, 5 * INLINE if pace.inline == 64 else INLINE / 4)
+    assert 0 < tries < 15

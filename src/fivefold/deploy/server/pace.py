@@ -6,6 +6,7 @@ from math import ceil, inf, isfinite
 
 INLINE = 0.002  # seconds that the event loop may stand still for one batch
 STEP = 0.02  # towards each new measurement, whatever its size: what is followed is the median
+HOPE = 0.005  # that a size which was too slow once, when the machine was busy, has become quick enough again
 ROUNDS = 3
 
 
@@ -20,6 +21,7 @@ class Pace:
         self.most = most
         self.seconds: list[float] = [inf] * ((most - 1).bit_length() + 1)
         self.inline = 0
+        self._hoped = -1  # the power of two that is tried again and has not been measured since
 
     def learn(self, work: Callable[[int], object]) -> None:
         """Ask the model for a batch of each size, a few times, and keep the best."""
@@ -38,11 +40,22 @@ class Pace:
         """Take account of a batch that has been answered."""
         place = min((rows - 1).bit_length(), len(self.seconds) - 1)
         known = self.seconds[place]
-        if isfinite(known):
+        if isfinite(known) and place != self._hoped:
             self.seconds[place] = known * (1 + STEP if seconds > known else 1 - STEP)
         else:
             self.seconds[place] = seconds
+        self._hoped = -1 if place == self._hoped else self._hoped
         self._judge()
+        if 1 << place == self.inline:
+            self._hope(place + 1)
+
+    def _hope(self, place: int) -> None:
+        """Believe a little less that a size is too slow: what is not used is never measured again."""
+        if place < len(self.seconds) and isfinite(self.seconds[place]):
+            self.seconds[place] *= 1 - HOPE
+            if self.seconds[place] <= INLINE:
+                self._hoped = place
+                self._judge()
 
     def wait(self, rows: int) -> float:
         """Return the seconds that so many rows take, in batches; a size never seen counts as the next smaller."""
