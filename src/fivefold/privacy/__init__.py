@@ -1,7 +1,25 @@
 """Private training, and what a model gives away about its examples."""
 
+from fivefold.privacy.attacks import (
+    RMIA,
+    BaVarIA,
+    LabelOnly,
+    LiRA,
+    LossThreshold,
+    QuantileRegression,
+)
 from fivefold.privacy.dpsgd import DPSGD
 from fivefold.privacy.epsilon import Epsilon
 from fivefold.privacy.membership import MembershipInference
 
-__all__ = ["DPSGD", "Epsilon", "MembershipInference"]
+__all__ = [
+    "DPSGD",
+    "RMIA",
+    "BaVarIA",
+    "Epsilon",
+    "LabelOnly",
+    "LiRA",
+    "LossThreshold",
+    "MembershipInference",
+    "QuantileRegression",
+]

@@ -1,6 +1,6 @@
 """How well a score tells members from others, with honest bounds (DeLong et al., 1988)."""
 
-from math import floor, sqrt
+from math import ceil, floor, sqrt
 from typing import NamedTuple
 
 import torch
@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fivefold.core.interval import Z95, clopper_pearson
+
+LEAST_FALSE = 10  # others accused wrongly, below which a rate is hardly known
 
 
 class Bounded(NamedTuple):
@@ -39,14 +41,14 @@ def auc(members: Float[Tensor, " m"], others: Float[Tensor, " n"]) -> Bounded:
 def tpr_at(members: Float[Tensor, " m"], others: Float[Tensor, " n"], fpr: float) -> Bounded | None:
     """Return the share of members found when at most the share `fpr` of others is accused wrongly.
 
-    None if there are too few others for that rate. The threshold is estimated from the others, so its
+    None if fewer than ten others are to be accused. The threshold is estimated from the others, so its
     own uncertainty is in the interval: two of their order statistics hold the true threshold at 97.5 %,
     and the exact intervals of the members beyond each hold at 97.5 %; together 95 %.
     """
     from scipy.stats import binom
 
     n, m = len(others), len(members)
-    if fpr * n < 1:
+    if n < others_for(fpr):
         return None
     ordered = others.sort(descending=True).values
     allowed = floor(fpr * n + 1e-9)
@@ -59,6 +61,16 @@ def tpr_at(members: Float[Tensor, " m"], others: Float[Tensor, " n"], fpr: float
     low = clopper_pearson(beyond_strict, m, alpha=0.025)[0]
     high = clopper_pearson(beyond_loose, m, alpha=0.025)[1]
     return Bounded(value, min(low, value), max(high, value))
+
+
+def others_for(fpr: float) -> int:
+    """Return how many others a false positive rate needs."""
+    return ceil(LEAST_FALSE / fpr - 1e-9)
+
+
+def least_rate(n: int) -> float:
+    """Return the smallest false positive rate that `n` others support."""
+    return min(1.0, LEAST_FALSE / n)
 
 
 def curve(

@@ -1,25 +1,35 @@
-"""Shadow models (Shokri et al., 2017): the same kind of network, trained on known halves of the data.
-
-All of them are trained in one program: their weights are stacked and every operation runs for all of
-them at once.
-"""
+"""Shadow models (Shokri et al., 2017): the same kind of network, trained on known halves of the data."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
-from torch.func import functional_call, grad, stack_module_state, vmap
 
 from fivefold.core import progress
-from fivefold.core.data import Batch, Draws, Inputs, Seen, take
+from fivefold.core.data import Batch, Draws, Seen
+from fivefold.core.errors import NotMeasurable
 from fivefold.core.loss import Loss, loss_of
-from fivefold.core.model import HasArchitecture
+from fivefold.core.model import Embeds, HasArchitecture
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
+from fivefold.models.torch import batched
+from fivefold.privacy.stacked import APART_LARGE, train_together, why_not_together
 from fivefold.training.fit import fit
-from fivefold.training.optimizer import SGD, AdamW, Optimizer
+from fivefold.training.optimizer import Optimizer
+
+MOST_STACKED = (
+    2**25
+)  # weights that are trained at once; gradients and moments take three times more
+
+
+class Told(NamedTuple):
+    """What each shadow answers for every row, and why they were not trained as one, if they were not."""
+
+    output: Float[Tensor, "shadow row output"]
+    why_apart: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +41,15 @@ class Shadows:
         size: Examples per batch.
         optimizer: How weights move; AdamW and SGD train all shadows together, others one by one.
         step: If given, trains each shadow instead, one after another.
+        keeps_trunk: Whether shadows read the attacked model's last features, made once for all rows, and
+            train a head alone.
     """
 
     epochs: int
     size: int
     optimizer: Optimizer
     step: Step | None = None
+    keeps_trunk: bool = False
 
     def outputs(
         self,
@@ -44,38 +57,70 @@ class Shadows:
         pool: Batch,
         inside: Bool[Tensor, "shadow row"],
         rng: Generator,
-    ) -> Float[Tensor, "shadow row output"]:
-        """Return what each shadow, trained on the rows where it is `inside`, answers for every row."""
+    ) -> Told:
+        """Return what each shadow, trained on the rows where it is `inside`, answers for every row.
+
+        Raises:
+            NotMeasurable: The trunk is to be kept, and the network has none.
+        """
         nets = [model.architecture.build(model.schema, model.task, spawn(rng)) for _ in inside]
         if self.step is not None:
-            return self._by_step(self.step, model, nets, pool, inside, rng)
+            return Told(_by_step(self.step, model, nets, pool, inside, rng), "")
+        if self.keeps_trunk:
+            pool, nets = _heads(model, pool, nets)
         table = batch_table(inside, self.size, self.epochs, rng)
-        loss = loss_of(model.task)
-        if self._is_together(nets[0]):
-            train_together(nets, pool, table, loss, self.optimizer)
-        else:
-            train_apart(nets, pool, table, loss, self.optimizer)
-        return torch.stack([model.with_net(net).predict(pool.x).double() for net in nets])
+        why = self._train(nets, pool, table, loss_of(model.task), rng)
+        with torch.no_grad():
+            return Told(torch.stack([batched(net, pool.x).double() for net in nets]), why)
 
-    def _is_together(self, net: nn.Module) -> bool:
-        """Whether stacking changes nothing: no running statistics, and each weight moves by itself."""
-        stateless = not any(getattr(layer, "track_running_stats", False) for layer in net.modules())
-        return stateless and isinstance(self.optimizer, AdamW | SGD)
-
-    def _by_step(
+    def _train(
         self,
-        step: Step,
-        model: HasArchitecture,
         nets: list[nn.Module],
         pool: Batch,
-        inside: Bool[Tensor, "shadow row"],
+        table: Int[Tensor, "step shadow size"],
+        loss: Loss,
         rng: Generator,
-    ) -> Float[Tensor, "shadow row output"]:
-        told: list[Tensor] = []
-        for net, mine in progress.track(list(zip(nets, inside, strict=True)), "shadow models"):
-            seen = Seen(pool.take(mine.nonzero()[:, 0]), pool.take(slice(0, 0)))
-            told.append(step(model.with_net(net), seen, rng=spawn(rng)).predict(pool.x).double())
-        return torch.stack(told)
+    ) -> str:
+        """Train `nets` in place, as many at once as memory allows; return why not, if one by one."""
+        n_weights = sum(w.numel() for w in nets[0].parameters())
+        group = max(1, MOST_STACKED // max(n_weights, 1))
+        why = APART_LARGE if group == 1 else why_not_together(nets, pool, self.optimizer)
+        if why:
+            train_apart(nets, pool, table, loss, self.optimizer, rng)
+            return why
+        for i in range(0, len(nets), group):
+            part = slice(i, i + group)
+            train_together(nets[part], pool, table[:, part], loss, self.optimizer)
+        return ""
+
+
+def _heads(
+    model: HasArchitecture, pool: Batch, nets: list[nn.Module]
+) -> tuple[Batch, list[nn.Module]]:
+    """Return the model's features of all rows, and the fresh heads that will read them."""
+    if not (isinstance(model, Embeds) and all(isinstance(net, nn.Sequential) for net in nets)):
+        raise NotMeasurable(
+            "Shadows can keep the trunk of a network that ends in a head, and a {model} is none.",
+            mend="Let them train whole networks (keeps_trunk = false).",
+            model=type(model).__name__,
+        )
+    heads = [net[-1] for net in nets if isinstance(net, nn.Sequential)]
+    return Batch(model.embed(pool.x), pool.y), heads
+
+
+def _by_step(
+    step: Step,
+    model: HasArchitecture,
+    nets: list[nn.Module],
+    pool: Batch,
+    inside: Bool[Tensor, "shadow row"],
+    rng: Generator,
+) -> Float[Tensor, "shadow row output"]:
+    told: list[Tensor] = []
+    for net, mine in progress.track(list(zip(nets, inside, strict=True)), "shadow models"):
+        seen = Seen(pool.take(mine.nonzero()[:, 0]), pool.take(slice(0, 0)))
+        told.append(step(model.with_net(net), seen, rng=spawn(rng)).predict(pool.x).double())
+    return torch.stack(told)
 
 
 def halves(n_rows: int, n_shadows: int, rng: Generator) -> Bool[Tensor, "shadow row"]:
@@ -106,54 +151,23 @@ def batch_table(
     return torch.cat(passes)
 
 
-def train_together(
-    nets: Sequence[nn.Module],
-    pool: Batch,
-    table: Int[Tensor, "step shadow size"],
-    loss: Loss,
-    optimizer: Optimizer,
-) -> None:
-    """Train all `nets` in place, each on its own batches, as one stacked network."""
-    base = nets[0]
-    weights, buffers = stack_module_state(list(nets))
-    stepper = optimizer.over(weights.values())
-
-    def own_loss(
-        weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Inputs, y: Tensor
-    ) -> Tensor:
-        def forward(given: Inputs) -> Tensor:
-            return functional_call(base, (weights, buffers), (given,))
-
-        return loss(forward, Batch(x, y)).mean()
-
-    slope = vmap(grad(own_loss))
-    plain = {n: w.detach() for n, w in weights.items()}  # the same memory, without a history
-    for i, rows in enumerate(progress.track(table, "shadow models", len(table))):
-        x = take(pool.x, rows)
-        x = x if isinstance(x, Tensor) else dict(x)
-        for name, value in slope(plain, buffers, x, pool.y[rows]).items():
-            weights[name].grad = value
-        for group in stepper.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"])
-            group["lr"] *= optimizer.schedule.factor(i, len(table))
-        stepper.step()
-    with torch.no_grad():
-        for i, net in enumerate(nets):
-            for name, weight in net.named_parameters():
-                weight.copy_(weights[name][i])
-
-
 def train_apart(
     nets: Sequence[nn.Module],
     pool: Batch,
     table: Int[Tensor, "step shadow size"],
     loss: Loss,
     optimizer: Optimizer,
+    rng: Generator,
 ) -> None:
-    """Do what `train_together` does, one network after another (for layers with running statistics)."""
+    """Do what `train_together` does, one network after another, for layers that cannot be stacked.
+
+    Layers that draw from torch's own generator draw from `rng` instead.
+    """
     for i, net in enumerate(nets):
 
         def rows(_: Generator, i: int = i) -> Iterator[Tensor]:
             return iter(table[:, i])
 
-        fit(net, Draws(pool, rows, len(table), 0), loss, optimizer=optimizer)
+        with torch.random.fork_rng(devices=[]):
+            torch.random.set_rng_state(spawn(rng).get_state())
+            fit(net, Draws(pool, rows, len(table), 0), loss, optimizer=optimizer)
