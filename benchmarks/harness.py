@@ -72,10 +72,15 @@ def arguments(about: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def finish(rows: list[Row], file: Path) -> None:
-    """Print and write the rows; leave with 1 if any promise is not kept."""
+def write(rows: list[Row], file: Path) -> None:
+    """Write the rows; long benchmarks write what they have after each part."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps([asdict(r) for r in rows], indent=1, ensure_ascii=False) + "\n")
+
+
+def finish(rows: list[Row], file: Path) -> None:
+    """Print and write the rows; leave with 1 if any promise is not kept."""
+    write(rows, file)
     for row in rows:
         sign = "reached " if row.is_reached else "SHORT OF"
         print(f"{sign} {row.reach:8.3f}: {row.ratio:8.3f}  {row.work} / {row.peer}")

@@ -24,6 +24,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from harness import RESULTS, Row, arguments, finish, load
+from harness import write as keep
 from shapley_games import every_case, games
 from shapley_ours import LEVERAGE, ODD_KERNEL
 from shapley_played import Game, played, write
@@ -169,6 +170,7 @@ def short(value: float) -> str:
 
 def main() -> None:
     args = arguments(__doc__ or "")
+    out = args.json or RESULTS / "explanation_shapley_accuracy.json"
     torch.set_num_threads(1)
     cases, times, count = (every_case(), TIMES, 20)
     if args.quick:
@@ -188,10 +190,11 @@ def main() -> None:
             work = f"Shapley error, {name}, {kind}, background {behind}, worst budget"
             rows.append(row_of(work, cells, version, WORST, worst))
             print(f"{work}: {np.round([c.ratio(ODD_KERNEL.name) for c in cells], 2)}", flush=True)
+            keep([*rows, whole(ratios, version, count)], out)
     for peer in peers:
         peer.close()
     rows.append(whole(ratios, version, count))
-    finish(rows, args.json or RESULTS / "explanation_shapley_accuracy.json")
+    finish(rows, out)
 
 
 def whole(ratios: list[float], version: str, count: int) -> Row:
