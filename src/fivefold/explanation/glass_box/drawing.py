@@ -23,8 +23,9 @@ def draw_curve(ax: "Axes", knots: Tensor | None, names: list[str], heights: list
     if knots is None:
         ax.vlines(range(len(heights)), 0, heights, color=DOWN)
         ax.plot(range(len(heights)), heights, "o", color=DOWN)
-        turned = {"rotation": 30, "ha": "right"} if len(heights) > 4 else {}
-        ax.set_xticks(range(len(heights)), names[: len(heights)], family=families(), **turned)
+        turned = 30 if len(heights) > 4 else 0
+        ax.set_xticks(range(len(heights)), names[: len(heights)], family=families())
+        ax.tick_params(axis="x", labelrotation=turned)
         return
     ax.plot(knots.tolist(), heights[:n], color=DOWN, marker="." if n < 2 else "")
     ax.plot(knots.tolist(), [0.0] * n, "|", color=GREY)
