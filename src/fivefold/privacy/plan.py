@@ -6,20 +6,18 @@ The sampler and the noise are made from the plan that the accountant reads, so t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from math import exp, isfinite, log
+from math import isfinite
 from typing import Any
 
 from torch import Generator
 
 from fivefold.core.data import Batch, Draws, poisson
-from fivefold.core.errors import BadRecipe
-from fivefold.privacy.accounting import COARSEST, Part, bound
+from fivefold.privacy.accounting import Part, bound
+from fivefold.privacy.calibration import calibrated
 from fivefold.training.private_gradient import ClippedNoisy
 
 MECHANISM = "poisson subsampled gaussian"
 UNIT, RELATION = "example", "add or remove one"
-MOST_NOISE = 1e6
-CLOSE = 1e-3  # relative width at which the search for the noise stops
 
 
 def safe_delta(n_examples: int) -> float:
@@ -102,35 +100,7 @@ def plan_of(record: Mapping[str, Any]) -> Plan | None:
 def least_noise(epsilon: float, rate: float, steps: int, delta: float) -> float:
     """Return a noise multiplier whose epsilon is at most `epsilon` and hardly less.
 
-    The search runs on a coarse grid of the privacy loss; the answer is checked on the fine one.
-
     Raises:
         BadRecipe: No noise is enough.
     """
-    grid = max(COARSEST, COARSEST * epsilon)
-
-    def excess(x: float) -> float:
-        found = bound([Part(rate, exp(x), steps)], delta, grid).epsilon
-        return log(max(found, 1e-12) / epsilon)
-
-    noise = exp(_root(excess))
-    while bound([Part(rate, noise, steps)], delta).epsilon > epsilon:
-        noise *= 1 + CLOSE
-    return noise
-
-
-def _root(excess: Callable[[float], float]) -> float:
-    """Return where the decreasing `excess` is zero, over logarithms of the noise."""
-    from scipy.optimize import brentq
-
-    low = high = 0.0
-    while excess(high) > 0:
-        low, high = high, high + log(2)
-        if high > log(MOST_NOISE):
-            raise BadRecipe(
-                "No amount of noise makes training as private as this epsilon asks.",
-                mend="Raise epsilon or delta, or take fewer steps.",
-            )
-    while excess(low) <= 0:
-        low, high = low - log(2), low
-    return float(brentq(excess, low, high, xtol=CLOSE))  # type: ignore[arg-type]
+    return calibrated(lambda noise: [Part(rate, noise, steps)], epsilon, delta)
