@@ -109,6 +109,24 @@ def test_what_can_be_stacked(layer):
     assert "optimizer" in why_not_together(nets, pool, Muon())
 
 
+class Counting(nn.Module):
+    """Remembers what it has seen."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        self.seen += x.mean()
+        return x
+
+
+def test_a_layer_with_a_memory_is_found():
+    nets = [nn.Sequential(Counting(), nn.Linear(6, 2)) for _ in range(2)]
+    pool = Batch(torch.ones(4, 6), torch.zeros(4).long())
+    assert "running statistics" in why_not_together(nets, pool, AdamW())
+
+
 @pytest.mark.parametrize("optimizer", [AdamW(lr=1e-2), SGD(lr=1e-2)])
 def test_layers_without_a_batched_form_are_stacked_all_the_same(optimizer):
     """LayerNorm goes through vmap, and learns what it learns alone."""

@@ -28,9 +28,10 @@ APART_LARGE = "Shadow models were trained one after another, because they are la
 
 
 class Stack(NamedTuple):
-    """Weights `(network, ...)`, what to feed it, and its answers `(network, batch, output)`."""
+    """Weights and buffers `(network, ...)`, what to feed it, its answers `(network, batch, output)`."""
 
     weights: dict[str, Tensor]
+    buffers: dict[str, Tensor]
     pool: Batch
     answers: Callable[[Inputs], Tensor]
 
@@ -74,12 +75,13 @@ def why_not_together(nets: Sequence[nn.Module], pool: Batch, optimizer: Optimize
         return APART_STATISTICS
     try:
         stack = _stack(nets[:2], pool.take(slice(0, 2)))
-        before = {k: v.clone() for k, v in stack_module_state(list(nets[:2]))[1].items()}
+        before = {k: v.clone() for k, v in stack.buffers.items()}
         stack.answers(take(stack.pool.x, torch.tensor([[0, 1], [1, 0]])))
-        after = stack_module_state(list(nets[:2]))[1]
     except RuntimeError:
         return APART_LAYERS
-    return "" if all(torch.equal(before[k], after[k]) for k in before) else APART_STATISTICS
+    return (
+        "" if all(torch.equal(v, stack.buffers[k]) for k, v in before.items()) else APART_STATISTICS
+    )
 
 
 def _stack(nets: Sequence[nn.Module], pool: Batch) -> Stack:
@@ -97,6 +99,7 @@ def _stack(nets: Sequence[nn.Module], pool: Batch) -> Stack:
     every = vmap(answer)
     return Stack(
         weights,
+        buffers,
         pool,
         lambda x: every(weights, buffers, x if isinstance(x, Tensor) else dict(x)),
     )
@@ -128,7 +131,7 @@ def _by_hand(base: nn.Module, pool: Batch, weights: dict[str, Tensor]) -> Stack 
             value = _linear(value, name, weights) if isinstance(layer, nn.Linear) else layer(value)
         return value
 
-    return Stack(weights, Batch(x, pool.y), answers)
+    return Stack(weights, {}, Batch(x, pool.y), answers)
 
 
 def _linear(
