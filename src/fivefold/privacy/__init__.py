@@ -10,6 +10,7 @@ from fivefold.privacy.attacks import (
 )
 from fivefold.privacy.dpsgd import DPSGD
 from fivefold.privacy.epsilon import Epsilon
+from fivefold.privacy.federated import Federated
 from fivefold.privacy.membership import MembershipInference
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "RMIA",
     "BaVarIA",
     "Epsilon",
+    "Federated",
     "LabelOnly",
     "LiRA",
     "LossThreshold",

@@ -1,0 +1,181 @@
+"""Federated learning (McMahan et al., 2017) in one process: clients hold the rows, the server sees updates."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from annotated_types import Ge, Gt, Le, Lt
+from torch import Generator, Tensor, nn
+
+from fivefold.core.data import Batch, Seen
+from fivefold.core.errors import BadInput
+from fivefold.core.limits import Count, NonNegative, Positive
+from fivefold.core.lineage import Claim
+from fivefold.core.loss import loss_of
+from fivefold.core.model import HasNet, Model, with_net
+from fivefold.core.step import Step
+from fivefold.privacy.federated.aggregate import Aggregate, Krum, Mean, Median, TrimmedMean
+from fivefold.privacy.federated.engine import Kind, choose
+from fivefold.privacy.federated.layout import layout_of, read, write
+from fivefold.privacy.federated.local import Site, prepared
+from fivefold.privacy.federated.order import Local
+from fivefold.privacy.federated.partition import (
+    ByColumn,
+    Clients,
+    Dirichlet,
+    Equal,
+    Partition,
+    clients_of,
+)
+from fivefold.privacy.federated.private import ClientPrivacy
+from fivefold.privacy.federated.rounds import Cohorts, Controls, Noisy, Rounds, Sampling
+from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
+from fivefold.privacy.federated.suited import check_suited
+from fivefold.training.gradient import not_finite
+
+__all__ = [
+    "ByColumn",
+    "ClientPrivacy",
+    "Dirichlet",
+    "Equal",
+    "FedAdam",
+    "FedYogi",
+    "Federated",
+    "Krum",
+    "Mean",
+    "Median",
+    "Plain",
+    "TrimmedMean",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Federated(Step):
+    """Training on rows that stay with their clients: they send how far their weights moved, not their rows.
+
+    Here all clients live in this process, so this shows what such training reaches, and hides nothing from
+    the machine it runs on. Without `private` the result may reveal its training rows like that of any plain
+    training.
+
+    Attributes:
+        clients: Who holds which training rows.
+        rounds: Number of rounds.
+        rate: Share of the clients that are asked in a round.
+        sampling: "poisson" asks each client with probability `rate`; "fixed" asks always as many.
+        dropout: Probability that a client that was asked does not answer.
+        lr: Learning rate of the clients' gradient descent.
+        batch_size: Rows in a client's batch; None for all of its rows.
+        epochs: A client's passes over its rows in a round.
+        proximal: Strength with which clients are pulled back to the server (FedProx); 0 is FedAvg.
+        control_variates: Whether the clients' drift is corrected (SCAFFOLD).
+        aggregate: What the server makes of updates.
+        server: How the server moves.
+        private: What hides that one client took part; None for nothing.
+        engine: How clients are trained: "products" by batched matrix products, "stacked" by one
+            differentiation of all, "serial" one by one; "auto" by the size and kind of the network. All
+            give the same weights up to rounding.
+    """
+
+    clients: Partition = Dirichlet()
+    rounds: Count = 20
+    rate: Annotated[float, Gt(0), Le(1)] = 0.5
+    sampling: Sampling = "poisson"
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    lr: Positive = 0.1
+    batch_size: Count | None = 16
+    epochs: Count = 1
+    proximal: NonNegative = 0.0
+    control_variates: bool = False
+    aggregate: Mean | Aggregate = Mean()
+    server: Server = Plain()
+    private: ClientPrivacy | None = None
+    engine: Kind = "auto"
+
+    def __post_init__(self) -> None:
+        is_mean = isinstance(self.aggregate, Mean)
+        if self.control_variates and not is_mean:
+            raise ValueError(
+                "Control variates are themselves means of what clients send, so a robust aggregate would not protect them; use Mean."
+            )
+        if self.private is None:
+            return
+        if self.sampling != "poisson":
+            raise ValueError(
+                'A privacy claim is accounted for Poisson samples of clients; use sampling = "poisson".'
+            )
+        if not isinstance(self.aggregate, Mean) or self.aggregate.weighting == "examples":
+            raise ValueError(
+                "A privacy claim holds for the mean in which all clients weigh alike: one client can move a median, Krum or a mean by examples further than is accounted."
+            )
+        if self.control_variates:
+            raise ValueError(
+                "Control variates are a second thing that clients send, which no noise hides; leave them out of a private run."
+            )
+
+    def __call__(self, model: Model, seen: Seen, *, rng: Generator) -> Model:
+        """Return the trained model.
+
+        Raises:
+            BadInput: There are no rows, a layer cannot be trained by clients apart, or weights are no
+                longer finite.
+            BadRecipe: The partition, the engine or the privacy claim does not fit the data.
+        """
+        model = with_net(model, self)
+        check_suited(model.net)
+        if not seen.train.size:
+            raise BadInput(
+                "There are no training examples.", mend="Add rows to the training split."
+            )
+        net = deepcopy(model.net)
+        owner = self.clients.owner(seen.train, model.schema, model.task.is_classification, rng)
+        noisy, draws = self._sources(seen.train.size, rng)
+        device = next(net.parameters()).device
+        body, data = prepared(net, seen.train.to(device))
+        site = self._site(model, body, data, clients_of(owner), draws)
+        layout = layout_of(body)
+        weights = self._run(site, noisy, read(body, layout), draws)
+        if not bool(weights.isfinite().all()):
+            raise not_finite()
+        write(body, layout, weights)
+        return model.with_net(net.eval())
+
+    def claim(self, n_examples: int) -> Claim:
+        """Return the mechanism through which the training split is read; nothing without `private`."""
+        if self.private is None:
+            return Claim()
+        plan = self.private.plan(self.rate, self.rounds, n_examples)
+        return Claim(privacy=self.private.record(plan, self.clients.told()))
+
+    def _sources(self, n_examples: int, rng: Generator) -> tuple[Noisy | None, Generator]:
+        """Return what makes the mean private, and the source of samples and orders."""
+        if self.private is None:
+            return None, rng
+        noise, draws = self.private.sources()
+        plan = self.private.plan(self.rate, self.rounds, n_examples)
+        return Noisy(plan=plan, noise=noise), draws
+
+    def _site(
+        self, model: HasNet, body: nn.Module, data: Batch, clients: Clients, draws: Generator
+    ) -> Site:
+        local = Local(
+            self.lr, self.batch_size or int(clients.size.max()), self.epochs, self.proximal
+        )
+        task, own = model.task, deepcopy(body).train()
+        chosen = choose(self.engine, own, data, loss_of(task), task.is_classification)
+        seed = torch.randint(2**62, (len(clients.size),), generator=draws)
+        return Site(data, clients, seed, local, chosen)
+
+    def _run(self, site: Site, noisy: Noisy | None, weights: Tensor, draws: Generator) -> Tensor:
+        controls = None
+        if self.control_variates:
+            own = weights.new_zeros(len(site.clients.size), len(weights))
+            controls = Controls(server=torch.zeros_like(weights), own=own)
+        return Rounds(
+            site=site,
+            cohorts=Cohorts(rate=self.rate, sampling=self.sampling, dropout=self.dropout),
+            aggregate=self.aggregate,
+            server=self.server,
+            noisy=noisy,
+            controls=controls,
+        ).run(weights, self.rounds, draws)

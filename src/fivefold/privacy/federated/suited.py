@@ -1,0 +1,47 @@
+"""Which networks clients can train apart from one another."""
+
+from torch import nn
+
+from fivefold.core.errors import BadInput
+
+DROPOUTS = (
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
+
+
+def check_suited(net: nn.Module) -> None:
+    """Check that a step of a client depends on its rows and weights alone.
+
+    Raises:
+        BadInput: Nothing can be trained, or a layer keeps statistics or draws random numbers.
+    """
+    if not any(w.requires_grad for w in net.parameters()):
+        raise BadInput("No weight of this network can be trained.", mend="Unfreeze some of them.")
+    for name, layer in net.named_modules():
+        kind = type(layer).__name__
+        if getattr(layer, "track_running_stats", False):
+            raise BadInput(
+                "{layer} keeps statistics of its inputs, which no update of the weights carries.",
+                where=name,
+                mend="Use GroupNorm or LayerNorm instead.",
+                layer=kind,
+            )
+        if _draws(layer):
+            raise BadInput(
+                "{layer} draws random numbers, so clients trained together would differ from clients apart.",
+                where=name,
+                mend="Set its dropout to 0.",
+                layer=kind,
+            )
+
+
+def _draws(layer: nn.Module) -> bool:
+    if isinstance(layer, DROPOUTS):
+        return layer.p > 0
+    rate = getattr(layer, "dropout", 0.0)
+    return isinstance(rate, float) and rate > 0
