@@ -7,6 +7,7 @@ import pytest
 from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
 from dp_accounting.pld import PLDAccountant
 
+from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Evidence
 from fivefold.core.lineage import Claim, Record
 from fivefold.core.schema import Schema
@@ -14,6 +15,7 @@ from fivefold.core.step import Step
 from fivefold.learning import Finetune
 from fivefold.models import MLP, fresh
 from fivefold.privacy import DPSGD, Epsilon
+from fivefold.privacy.accounting import Part, bound
 from fivefold.privacy.plan import plan_of
 from fivefold.recipe.walk import apply
 from seeding import seeded
@@ -150,3 +152,51 @@ def test_a_calibrated_step_stays_below_its_target(untrained, table):
     private = dict(DPSGD(epsilon=2.0).claim(250).privacy)
     assert plan_of(private) is not None
     assert 1.95 <= found(claiming(untrained, private), table.splits).value <= 2.0
+
+
+def by_mixture(parts, delta, people):
+    """Several examples of one person: as many are in a batch as a binomial says."""
+    from dp_accounting.dp_event import MixtureOfGaussiansDpEvent
+    from scipy.stats import binom
+
+    accountant = PLDAccountant(value_discretization_interval=1e-3)
+    counts = [float(i) for i in range(people + 1)]
+    for rate, noise, steps in parts:
+        chances = [float(binom.pmf(i, people, rate)) for i in range(people + 1)]
+        accountant.compose(MixtureOfGaussiansDpEvent(noise, counts, chances), steps)
+    return accountant.get_epsilon(delta)
+
+
+def test_a_person_with_several_examples_loses_more(untrained, table):
+    model = after(untrained, table, private=QUICK)
+    three = found(model, table.splits, per_person=3)
+    assert three.value == pytest.approx(by_mixture([(0.1, 2.0, 10)], 1e-4, 3), rel=5e-3)
+    assert found(model, table.splits).value * 3 < three.value * 1.5
+    assert "3 examples per person" in three.setting
+    assert "3 examples of one person" in str(three.note)
+
+
+def test_a_group_in_every_batch_is_a_gaussian_of_its_size():
+    one = bound([Part(1.0, 8.0, 4)], 1e-5, group=4).epsilon
+    assert one == pytest.approx(bound([Part(1.0, 2.0, 4)], 1e-5).epsilon, rel=1e-3)
+
+
+def test_a_group_never_loses_less_than_one_of_it():
+    parts = [Part(0.2, 1.5, 20), Part(0.05, 1.0, 50)]
+    grown = [bound(parts, 1e-5, group=k).epsilon for k in (1, 2, 3)]
+    assert grown == sorted(grown)
+    assert grown[0] < grown[1]
+
+
+def test_runs_that_were_thrown_away_are_paid_for(untrained, table):
+    one = found(after(untrained, table, private=QUICK), table.splits, runs=5)
+    assert one.value == pytest.approx(by_hand([(0.1, 2.0, 50)], 1e-4), rel=2e-3)
+    assert "5 runs" in one.setting
+    assert "thrown" not in str(one.note)
+    assert "5 such runs" in str(one.note)
+
+
+def test_a_delta_that_lets_one_example_out_is_refused(untrained, table):
+    model = after(untrained, table, private=QUICK)
+    with pytest.raises(NotMeasurable, match="published in full"):
+        Epsilon(delta=0.01)(model, table.splits, rng=seeded())
