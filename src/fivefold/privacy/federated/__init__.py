@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated
 
 import torch
@@ -31,7 +32,7 @@ from fivefold.privacy.federated.partition import (
 from fivefold.privacy.federated.private import ClientPrivacy
 from fivefold.privacy.federated.rounds import Cohorts, Controls, Noisy, Rounds, Sampling
 from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
-from fivefold.privacy.federated.suited import check_suited
+from fivefold.privacy.federated.suited import check_still, check_suited
 from fivefold.training.gradient import not_finite
 
 __all__ = [
@@ -132,9 +133,10 @@ class Federated(Step):
         noisy, draws = self._sources(seen.train.size, rng)
         device = next(net.parameters()).device
         body, data = prepared(net, seen.train.to(device))
-        site = self._site(model, body, data, clients_of(owner), draws)
-        layout = layout_of(body)
+        layout, own = layout_of(body), deepcopy(body).train()
+        site = self._site(model, own, data, clients_of(owner), draws)
         weights = self._run(site, noisy, read(body, layout), draws)
+        check_still(body, own)
         if not bool(weights.isfinite().all()):
             raise not_finite()
         write(body, layout, weights)
@@ -147,6 +149,12 @@ class Federated(Step):
         plan = self.private.plan(self.rate, self.rounds, n_examples)
         return Claim(privacy=self.private.record(plan, self.clients.told()))
 
+    def epsilon(self, n_examples: int) -> float:
+        """Return an upper bound on epsilon for adding or removing one client; infinite without `private`."""
+        if self.private is None or self.private.insecure_seed is not None:
+            return inf
+        return self.private.plan(self.rate, self.rounds, n_examples).epsilon()
+
     def _sources(self, n_examples: int, rng: Generator) -> tuple[Noisy | None, Generator]:
         """Return what makes the mean private, and the source of samples and orders."""
         if self.private is None:
@@ -156,12 +164,12 @@ class Federated(Step):
         return Noisy(plan=plan, noise=noise), draws
 
     def _site(
-        self, model: HasNet, body: nn.Module, data: Batch, clients: Clients, draws: Generator
+        self, model: HasNet, own: nn.Module, data: Batch, clients: Clients, draws: Generator
     ) -> Site:
         local = Local(
             self.lr, self.batch_size or int(clients.size.max()), self.epochs, self.proximal
         )
-        task, own = model.task, deepcopy(body).train()
+        task = model.task
         chosen = choose(self.engine, own, data, loss_of(task), task.is_classification)
         seed = torch.randint(2**62, (len(clients.size),), generator=draws)
         return Site(data, clients, seed, local, chosen)

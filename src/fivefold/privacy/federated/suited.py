@@ -1,5 +1,6 @@
 """Which networks clients can train apart from one another."""
 
+import torch
 from torch import nn
 
 from fivefold.core.errors import BadInput
@@ -37,6 +38,23 @@ def check_suited(net: nn.Module) -> None:
                 where=name,
                 mend="Set its dropout to 0.",
                 layer=kind,
+            )
+
+
+def check_still(before: nn.Module, after: nn.Module) -> None:
+    """Check that training has moved no buffer, which the server would never see.
+
+    Raises:
+        BadInput: It has.
+    """
+    old = dict(before.named_buffers())
+    for name, buffer in after.named_buffers():
+        if not torch.equal(buffer, old[name]):
+            raise BadInput(
+                "{layer} keeps statistics of its inputs, which no update of the weights carries.",
+                where=name,
+                mend="Use GroupNorm or LayerNorm instead.",
+                layer=name,
             )
 
 
