@@ -15,7 +15,7 @@ from fivefold.core.step import Step
 from fivefold.learning import Finetune
 from fivefold.models import MLP, fresh
 from fivefold.privacy import DPSGD, Epsilon
-from fivefold.privacy.accounting import Part, bound
+from fivefold.privacy.accounting import Part, bound, renyi_epsilon
 from fivefold.privacy.plan import plan_of
 from fivefold.recipe.walk import apply
 from seeding import seeded
@@ -200,3 +200,11 @@ def test_a_delta_that_lets_one_example_out_is_refused(untrained, table):
     model = after(untrained, table, private=QUICK)
     with pytest.raises(NotMeasurable, match="published in full"):
         Epsilon(delta=0.01)(model, table.splits, rng=seeded())
+
+
+def test_a_group_that_is_too_large_gets_the_loose_bound():
+    parts = [Part(0.01, 4.0, 10)]
+    fine, loose = (bound(parts, 1e-5, group=k) for k in (32, 33))
+    assert (fine.method, loose.method) == ("PLD upper bound", "Renyi upper bound")
+    assert fine.epsilon < loose.epsilon
+    assert loose.epsilon == renyi_epsilon([Part(1.0, 4.0 / 33, 10)], 1e-5)

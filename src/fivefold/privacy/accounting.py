@@ -10,6 +10,10 @@ from typing import Any, Literal, NamedTuple
 
 FINEST, COARSEST = 1e-4, 1e-3
 QUICK = 5e-4  # share of a Renyi bound that is fine enough for a quick look
+MOST_GROUPED, LEAST_GROUPED = (
+    32,
+    0.05,
+)  # more examples, or less noise for all of them, take too long
 BEYOND = 200.0  # a distribution this wide costs much and says no more than the Renyi bound
 
 
@@ -44,22 +48,38 @@ def bound(parts: Sequence[Part], delta: float, grid: float | None = None, group:
 
 @lru_cache(maxsize=256)
 def _bound(parts: tuple[Part, ...], delta: float, grid: float | None, group: int) -> Bound:
-    renyi = renyi_epsilon(parts, delta) if group == 1 else _together(parts, delta, group)
+    if group > 1:
+        return _of_group(parts, delta, group)
+    renyi = renyi_epsilon(parts, delta)
     if renyi > BEYOND:
         return Bound(renyi, "Renyi upper bound")
     step = max(grid, renyi * QUICK) if grid else min(max(renyi * 1e-4, FINEST), COARSEST)
+    return _smaller(_distributed(event(parts), delta, step), renyi)
+
+
+def _of_group(parts: tuple[Part, ...], delta: float, group: int) -> Bound:
+    """Return the bound for a person with several examples, on a grid that its size allows."""
+    always = [Part(1.0, p.noise_multiplier / group, p.steps) for p in parts]
+    renyi = renyi_epsilon(always, delta)  # as if all of them were in every batch: looser and fast
+    if group > MOST_GROUPED or min(p.noise_multiplier for p in always) < LEAST_GROUPED:
+        return Bound(renyi, "Renyi upper bound")
+    likely = [
+        a._replace(rate=1 - (1 - p.rate) ** group) for p, a in zip(parts, always, strict=True)
+    ]
+    size = renyi_epsilon(likely, delta)  # chooses the grid and nothing else
+    step = min(max(size * 1e-3, COARSEST), 10 * COARSEST)
+    return _smaller(_distributed(event(parts, group), delta, step), renyi)
+
+
+def _distributed(done: Any, delta: float, step: float) -> float:
+    """Return the bound by the distribution of the privacy loss, rounded up to multiples of `step`."""
     from dp_accounting.pld import PLDAccountant
 
-    accountant = PLDAccountant(value_discretization_interval=step)
-    pld = float(accountant.compose(event(parts, group)).get_epsilon(delta))
-    if pld <= renyi:
-        return Bound(pld, "PLD upper bound")
-    return Bound(renyi, "Renyi upper bound")
+    return float(PLDAccountant(value_discretization_interval=step).compose(done).get_epsilon(delta))
 
 
-def _together(parts: Sequence[Part], delta: float, group: int) -> float:
-    """Return the bound for a person whose examples are in every batch, all of them: looser and fast."""
-    return renyi_epsilon([Part(1.0, p.noise_multiplier / group, p.steps) for p in parts], delta)
+def _smaller(pld: float, renyi: float) -> Bound:
+    return Bound(pld, "PLD upper bound") if pld <= renyi else Bound(renyi, "Renyi upper bound")
 
 
 def forget() -> None:

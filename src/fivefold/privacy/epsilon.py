@@ -33,7 +33,8 @@ class Epsilon(Probe):
         per_person: Most training examples that one person has, in every data set that was read. The bound
             then holds for all of them at once. It cannot be checked here.
         runs: How often private training was run on this data, counting the models that were thrown away:
-            whoever chose among them has learned from all, so each is paid for.
+            whoever chose among them has learned from all, so each is paid for, as if it had the settings of
+            this one. Runs with less noise or more steps cost more than that.
     """
 
     axis: ClassVar[Axis] = Axis.PRIVACY
