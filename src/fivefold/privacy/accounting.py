@@ -10,10 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 FINEST, COARSEST = 1e-4, 1e-3
 QUICK = 5e-4  # share of a Renyi bound that is fine enough for a quick look
-MOST_GROUPED, LEAST_GROUPED = (
-    32,
-    0.05,
-)  # more examples, or less noise for all of them, take too long
+MOST_GROUPED = 32  # more examples of one person take too long
+LEAST_GROUPED = 0.05  # so does less noise, in units of all of them
 BEYOND = 200.0  # a distribution this wide costs much and says no more than the Renyi bound
 
 
