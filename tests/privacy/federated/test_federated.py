@@ -24,7 +24,7 @@ from fivefold.privacy.federated import (
     Plain,
     TrimmedMean,
 )
-from fivefold.privacy.federated.rounds import Cohorts, Controls, Rounds
+from fivefold.privacy.federated.rounds import Cohorts, Controls, Rounds, controls_of
 from seeding import seeded
 
 
@@ -263,3 +263,8 @@ def test_no_rows_and_weights_that_are_not_finite_are_refused(untrained, table):
         Federated()(untrained, seen._replace(train=seen.train.take(slice(0, 0))), rng=seeded())
     with pytest.raises(BadInput, match="finite"):
         trained_by(Federated(lr=1e30, rounds=3), untrained, table)
+
+
+def test_control_variates_that_do_not_fit_are_refused():
+    with pytest.raises(BadRecipe, match="too much"):
+        controls_of(torch.zeros(2**20), 2**9)

@@ -30,7 +30,7 @@ from fivefold.privacy.federated.partition import (
     clients_of,
 )
 from fivefold.privacy.federated.private import ClientPrivacy
-from fivefold.privacy.federated.rounds import Cohorts, Controls, Noisy, Rounds, Sampling
+from fivefold.privacy.federated.rounds import Cohorts, Noisy, Rounds, Sampling, controls_of
 from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
 from fivefold.privacy.federated.suited import check_still, check_suited
 from fivefold.training.gradient import not_finite
@@ -177,8 +177,7 @@ class Federated(Step):
     def _run(self, site: Site, noisy: Noisy | None, weights: Tensor, draws: Generator) -> Tensor:
         controls = None
         if self.control_variates:
-            own = weights.new_zeros(len(site.clients.size), len(weights))
-            controls = Controls(server=torch.zeros_like(weights), own=own)
+            controls = controls_of(weights, len(site.clients.size))
         return Rounds(
             site=site,
             cohorts=Cohorts(rate=self.rate, sampling=self.sampling, dropout=self.dropout),

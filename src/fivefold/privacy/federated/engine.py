@@ -5,6 +5,7 @@ repeats bit for bit. The sizes are where each stopped paying on a CPU.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, NamedTuple, TypeAlias
 
 import torch
@@ -24,6 +25,10 @@ MOST_TOGETHER = 2**20  # numbers in the weights of clients that train together: 
 FEWEST = 8  # clients that train together whatever their size
 LARGEST_BY_PRODUCTS = 2**21  # weights of a network beyond which nothing is gained
 LARGEST_STACKED = 100_000
+MOST_STACKED = (
+    2**23
+)  # numbers in their weights; what one operation costs counts for more than the cache
+MOST_INPUTS = 2**14  # numbers in one example of each: images of many clients leave the cache
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,14 @@ def choose(kind: Kind, net: nn.Module, data: Batch, loss: Loss, is_classificatio
     if kind == "stacked" or (
         kind == "auto" and layout.width <= LARGEST_STACKED and _runs(stacked, data)
     ):
-        return Chosen(stacked, most)
+        return Chosen(stacked, _most_stacked(layout.width, data))
     return Chosen(Serial(net, loss, layout), 1 if 2 * layout.width > MOST_TOGETHER else most)
+
+
+def _most_stacked(width: int, data: Batch) -> int:
+    parts = [data.x] if isinstance(data.x, Tensor) else list(data.x.values())
+    per_example = sum(prod(x.shape[1:]) for x in parts)
+    return max(FEWEST, min(MOST_STACKED // width, MOST_INPUTS // max(per_example, 1)))
 
 
 def _runs(engine: Stacked, data: Batch) -> bool:

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from fivefold.core import progress
 from fivefold.core.data import distinct
+from fivefold.core.errors import BadRecipe
 from fivefold.privacy.federated.aggregate import Aggregate, Mean
 from fivefold.privacy.federated.local import Part, Site
 from fivefold.privacy.federated.private import check_delta, clipped_sum, private_mean
@@ -16,6 +17,7 @@ from fivefold.privacy.federated.server import Server
 from fivefold.privacy.plan import Plan
 
 Sampling: TypeAlias = Literal["poisson", "fixed"]
+MOST_CONTROLS = 2**28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,25 @@ class Controls:
         change = -self.server - updates / (steps * site.local.lr)
         self.own[ids] += change
         self.server = self.server + change.sum(0) / len(self.own)
+
+
+def controls_of(weights: Float[Tensor, " weight"], n_clients: int) -> Controls:
+    """Return estimates of zero.
+
+    Raises:
+        BadRecipe: They would not fit in memory: there is a row of weights for each client.
+    """
+    if n_clients * len(weights) > MOST_CONTROLS:
+        raise BadRecipe(
+            "Control variates keep {weights} numbers for each of {n} clients, which is too much.",
+            where="control_variates",
+            mend="Use fewer clients or a smaller network, or leave them out.",
+            weights=len(weights),
+            n=n_clients,
+        )
+    return Controls(
+        server=torch.zeros_like(weights), own=weights.new_zeros(n_clients, len(weights))
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
