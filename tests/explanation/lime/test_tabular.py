@@ -110,8 +110,8 @@ def test_the_same_seed_gives_the_same_and_each_row_does_not_depend_on_the_others
     together = lime(model, x, background, rng=seeded(7))
     for row in range(5):
         alone = lime(model, x[row : row + 1], background, rng=seeded(7))
-        assert torch.allclose(alone.values[0], together.values[row], atol=1e-9)
-        assert torch.allclose(alone.fit[0], together.fit[row], atol=1e-9)
+        assert torch.allclose(alone.values[0], together.values[row], atol=1e-5)
+        assert torch.allclose(alone.fit[0], together.fit[row], atol=1e-5)
 
 
 def mixed() -> tuple[Function, torch.Tensor]:

@@ -1,26 +1,39 @@
-"""What columns tell by themselves is taken out before sampling errors can blur it (control variates; Zheng and van der Laan, 2011, cross-fitting)."""
+"""What columns tell by themselves is taken out before chance can blur it (control variates, cross-fitted: Zheng and van der Laan, 2011)."""
 
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 FOLDS, RIDGE = 5, 1e-4
 ROOM = 4  # samples per term from which on an additive model is worth its own errors
-MOST_CELLS = 12  # of a column; rarer categories are left to the line itself
+MOST_CELLS = 8  # of a column; further categories are left to the line itself, ...
+FEWEST = 50.0  # ... and so are cells that so few samples lie in
 
 
 class Adjusted(NamedTuple):
-    """Samples without the part that each column tells by itself, and that part for every background value.
+    """Samples without the part that each column tells by itself, and what that part is made of.
 
-    `part` is what a background row's value of a column adds, averaged over the folds, so that its mean over
-    any set of background rows is known without sampling.
+    Terms have the mean 0 over the background; `weight` is the mean over the folds.
     """
 
     scores: Float[Tensor, "samples outputs"]
-    part: Float[Tensor, "background columns outputs"]
+    terms: Float[Tensor, "background columns terms"]
+    weight: Float[Tensor, "columns terms outputs"]
     constant: Float[Tensor, " outputs"]
+
+    def inside_and_outside(
+        self, same: Bool[Tensor, "rows background columns"]
+    ) -> tuple[Float[Tensor, "rows columns outputs"], Float[Tensor, "rows columns outputs"]]:
+        """Return the mean part of each column over some background rows, and over the others.
+
+        Nothing of it is sampled. The mean over no rows is 0.
+        """
+        total = torch.einsum("rbc,bct->rct", same.float(), self.terms).double()
+        count = same.sum(1).double()[..., None]
+        part = torch.einsum("rct,cto->rco", total, self.weight)
+        return part / count.clamp(min=1), -part / (same.shape[1] - count).clamp(min=1)
 
 
 def adjusted(
@@ -33,59 +46,57 @@ def adjusted(
 
     Whatever that model says, the rest has the right mean: a bad one costs precision, never truth.
     """
-    table, owner = _basis(background, cells)  # (background, terms), the column of each term
-    if len(drawn) < ROOM * len(owner):
-        table = torch.zeros_like(table)
-    design = table[drawn[:, owner], torch.arange(len(owner))]  # (samples, terms)
-    fold = torch.arange(len(drawn)) % FOLDS
-    gram, right = _moments(design, scores, fold)
-    rest = torch.empty_like(scores)
-    weights, constants = list[Tensor](), list[Tensor]()
-    for i in range(FOLDS):
-        others = torch.arange(FOLDS) != i
-        weight, constant = _solved(gram[others].sum(0), right[others].sum(0))
-        inside = fold == i
-        rest[inside] = scores[inside] - design[inside].double() @ weight - constant
-        weights.append(weight)
-        constants.append(constant)
-    mean = torch.stack(weights).mean(0)  # (terms, outputs)
-    part = torch.zeros(*background.shape, scores.shape[1], dtype=torch.float64)
-    part.index_add_(1, owner, table.double()[:, :, None] * mean)
-    return Adjusted(rest, part, torch.stack(constants).mean(0))
+    terms = _terms(background, cells, len(drawn))
+    n_terms = terms.shape[1] * terms.shape[2]
+    if len(drawn) < ROOM * n_terms:
+        terms = terms[..., :0]
+    design = terms.flatten(0, 1).index_select(0, drawn.flatten()).reshape(len(drawn), -1)
+    folds = min(FOLDS, len(drawn))
+    constant = scores.mean(0)
+    away = (scores - constant).tensor_split(folds)
+    parts = list(zip(design.tensor_split(folds), away, strict=True))
+    moments = [_moments(*part) for part in parts]
+    whole = _Moments(*(torch.stack(each).sum(0) for each in zip(*moments, strict=True)))
+    weights = [_solved(whole, own) for own in moments]
+    rest = [y - (x @ w.float()).double() for (x, y), w in zip(parts, weights, strict=True)]
+    weight = torch.stack(weights).mean(0).reshape(*terms.shape[1:], scores.shape[1])
+    return Adjusted(torch.cat(rest), terms, weight, constant)
 
 
-def _basis(
-    background: Tensor, cells: Int[Tensor, "background columns"]
-) -> tuple[Float[Tensor, "background terms"], Int[Tensor, " terms"]]:
-    """Return centred terms of each column: one for its value, one for each cell that is not rare."""
-    found, owner = list[Tensor](), list[int]()
-    for i in range(background.shape[1]):
-        value = background[:, i].nan_to_num(float(background[:, i].nanmean().nan_to_num()))
-        kinds, counts = cells[:, i].unique(return_counts=True)
-        common = kinds[counts.argsort(descending=True)][:MOST_CELLS]
-        terms = torch.cat([value[:, None], (cells[:, i, None] == common).float()], 1)
-        found.append(terms)
-        owner += [i] * terms.shape[1]
-    table = torch.cat(found, 1)
-    centred = table - table.mean(0)
-    return centred / centred.std(0, correction=0).clamp(min=1e-6), torch.tensor(owner)
+def _terms(
+    background: Float[Tensor, "background columns"],
+    cells: Int[Tensor, "background columns"],
+    n_samples: int,
+) -> Float[Tensor, "background columns terms"]:
+    """Return terms of each column with mean 0 and spread 1: one for its value, one for each cell."""
+    value = torch.where(background.isnan(), background.nanmean(0).nan_to_num(), background)
+    kinds = torch.arange(-1, min(int(cells.max()) + 1, MOST_CELLS))
+    is_in = (cells[..., None] == kinds).float()
+    terms = torch.cat([value[..., None], is_in], 2)
+    away = terms - terms.mean(0)
+    spread = away.square().mean(0)
+    share = spread**2 / away.pow(4).mean(0).clamp(min=1e-30)  # of the rows that make the spread
+    return torch.where(share * n_samples >= FEWEST, away / spread.sqrt().clamp(min=1e-15), 0.0)
+
+
+class _Moments(NamedTuple):
+    """Sums over some samples: of products of terms, and of terms and scores."""
+
+    gram: Float[Tensor, "terms terms"]
+    right: Float[Tensor, "terms outputs"]
 
 
 def _moments(
-    design: Float[Tensor, "samples terms"],
-    scores: Float[Tensor, "samples outputs"],
-    fold: Int[Tensor, " samples"],
-) -> tuple[Float[Tensor, "folds columns columns"], Float[Tensor, "folds columns outputs"]]:
-    """Return the normal equations of each fold, a constant first; single precision is enough here."""
-    full = torch.cat([torch.ones(len(design), 1), design], 1)
-    parts = [full[fold == i] for i in range(FOLDS)]
-    gram = torch.stack([p.T @ p for p in parts]).double()
-    right = [p.T.double() @ scores[fold == i] for i, p in enumerate(parts)]
-    return gram, torch.stack(right)
+    design: Float[Tensor, "samples terms"], scores: Float[Tensor, "samples outputs"]
+) -> _Moments:
+    """Return the sums; single precision is enough here."""
+    right = design.T @ scores.float()
+    return _Moments((design.T @ design).double(), right.double())
 
 
-def _solved(gram: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    ridge = RIDGE * gram[0, 0].clamp(min=1) * torch.eye(len(gram), dtype=torch.float64)
-    ridge[0, 0] = 1e-9
-    found = torch.linalg.solve(gram + ridge, right)
-    return found[1:], found[0]
+def _solved(whole: _Moments, own: _Moments) -> Float[Tensor, "terms outputs"]:
+    """Return the additive model of all samples but those of one fold."""
+    gram, right = whole.gram - own.gram, whole.right - own.right
+    ridge = RIDGE * gram.diagonal().mean().clamp(min=1) if len(gram) else 0.0
+    root = torch.linalg.cholesky(gram + ridge * torch.eye(len(gram), dtype=torch.float64))
+    return torch.cholesky_solve(right, root)

@@ -69,7 +69,7 @@ def _moves(schema: Schema, question: Question, budget: int, width: float, rng: G
     other = drawn_by_column(background, 2 * half, rng)
     return _Moves(
         torch.cat([bell, -bell]),
-        background[other, torch.arange(n)],
+        background.flatten()[other],
         background.mean(0),
         background.std(0, correction=0),
         is_number,
@@ -80,10 +80,13 @@ def _samples(
     moves: _Moves, moved: Float[Tensor, "rows samples columns"], own: Tensor, width: float
 ) -> Samples:
     """Return the regression on the moves of numbers, and on whether categories stay the same."""
-    same = ((moved == own) | (moved.isnan() & own.isnan())).double()
-    design = torch.where(moves.is_number, moves.bell.double(), same)
-    lost = torch.where(moves.is_number, 0.0, 1 - same).sum(2)
-    weight = torch.exp(-lost / (2 * moves.bell.shape[1] * width**2))
+    bell = moves.bell[None]
+    if bool(moves.is_number.all()):
+        return Samples(bell, torch.ones(bell.shape[:2], dtype=torch.float64), is_paired=True)
+    same = (moved == own) | (moved.isnan() & own.isnan())
+    design = torch.where(moves.is_number, bell, same.float())
+    lost = (~same & ~moves.is_number).sum(2)
+    weight = torch.exp(-lost.double() / (2 * bell.shape[2] * width**2))
     return Samples(design, weight, is_paired=True)
 
 

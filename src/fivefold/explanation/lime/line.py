@@ -22,7 +22,7 @@ class Line(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """What a line is fitted to. A first axis of 1 is shared by all rows.
+    """What a line is fitted to, in the precision of the design. A first axis of 1 is shared by all rows.
 
     If they are paired, sample `i` and sample `i + half` were drawn together.
     """
@@ -53,58 +53,77 @@ def fitted(samples: Samples, scores: Float[Tensor, "rows samples outputs"], pena
         scores: What the line shall tell.
         penalty: Ridge penalty of the slopes, relative to the total weight; the intercept is free.
     """
-    total = samples.weight.sum(1, keepdim=True)
-    share = (samples.weight / total)[..., None]  # (rows, samples, 1)
-    centre = (share * samples.design).sum(1, keepdim=True)
-    away = samples.design - centre
-    weighted = (share * away).mT  # (rows, columns, samples)
-    ridge = max(penalty, LEAST_RIDGE) * torch.eye(away.shape[2], dtype=torch.float64)
-    solver = torch.cholesky_solve(weighted, torch.linalg.cholesky(weighted @ away + ridge))
-    mean = (share * scores).sum(1, keepdim=True)
-    slope = solver @ scores
-    residual = scores - mean - away @ slope
-    leverage = share[..., 0] + (away * solver.mT).sum(2)
-    spread = _spread(
-        solver, residual / (1 - leverage).clamp(min=1e-6)[..., None], samples.is_paired
-    )
-    freedom = _freedom(samples, share * away**2)[..., None]
-    error = (spread * _wider(freedom)).masked_fill(freedom < 1, torch.inf)
-    return Line(slope, (mean - centre @ slope)[:, 0], error)
+    design = samples.design
+    share = _shares(samples)[..., None]  # (rows, samples, 1)
+    scores = scores.to(design.dtype)
+    centre, mean = share.mT @ design, share.mT @ scores
+    away, missed = design - centre, scores - mean
+    weighted = share * away
+    gram = weighted.mT @ away
+    inverse = _inverse(gram, penalty)
+    slope = (inverse @ (weighted.mT @ missed).double()).to(design.dtype)
+    pulled = away @ inverse.to(design.dtype)  # (rows, samples, columns)
+    leverage = share[..., 0] + _added(pulled * weighted)
+    residual = (missed - away @ slope) / (1 - leverage).clamp(min=1e-6)[..., None]
+    squares = ((weighted * away) ** 2).mT @ torch.ones_like(share[0])
+    freedom = _freedom(samples, gram.diagonal(dim1=1, dim2=2), squares[..., 0])[..., None]
+    error = _spread(share * pulled, residual, samples.is_paired).double() * _wider(freedom)
+    level = (mean - centre @ slope)[:, 0]
+    return Line(slope.double(), level.double(), error.masked_fill(freedom < 1, torch.inf))
+
+
+def _shares(samples: Samples) -> Float[Tensor, "rows samples"]:
+    weight = samples.weight / samples.weight.sum(1, keepdim=True)
+    return weight.to(samples.design.dtype)
+
+
+def _added(parts: Float[Tensor, "rows samples columns"]) -> Float[Tensor, "rows samples"]:
+    """Return the sum over columns; as a product, which is quicker than `sum` where they are few."""
+    return (parts @ torch.ones(parts.shape[2], 1, dtype=parts.dtype))[..., 0]
+
+
+def _inverse(gram: Float[Tensor, "rows columns columns"], penalty: float) -> Tensor:
+    ridge = max(penalty, LEAST_RIDGE) * torch.eye(gram.shape[2], dtype=torch.float64)
+    return torch.cholesky_inverse(torch.linalg.cholesky(gram.double() + ridge))
 
 
 def told(
     samples: Samples, line: Line, scores: Float[Tensor, "rows samples outputs"]
 ) -> Float[Tensor, "rows outputs"]:
     """Return the weighted R2 of a line; 1 where there is nothing to explain."""
-    share = (samples.weight / samples.weight.sum(1, keepdim=True))[..., None]
+    share, scores = _shares(samples)[..., None], scores.to(samples.design.dtype)
     mean = (share * scores).sum(1)
-    missed = scores - line.intercept[:, None] - samples.design @ line.slope
+    fitted_scores = samples.design @ line.slope.to(scores.dtype)
+    missed = scores - fitted_scores - line.intercept[:, None].to(scores.dtype)
     left, total = (share * missed**2).sum(1), (share * (scores - mean[:, None]) ** 2).sum(1)
     is_flat = total <= 1e-20 * (1 + mean**2)
-    return torch.where(is_flat, 1.0, 1 - left / total.clamp(min=1e-300))
+    return torch.where(is_flat, 1.0, 1 - left.double() / total.double().clamp(min=1e-300))
 
 
 def _spread(
-    solver: Float[Tensor, "rows columns samples"],
+    solver: Float[Tensor, "rows samples columns"],
     residual: Float[Tensor, "rows samples outputs"],
     is_paired: bool,
 ) -> Float[Tensor, "rows columns outputs"]:
     """Return the standard errors, from residuals as they are where their own sample is left out."""
-    spread = solver**2 @ residual**2
+    spread = (solver**2).mT @ residual**2
     if is_paired:  # the two of a pair are not independent
-        half = solver.shape[2] // 2
-        both = solver[..., :half] * solver[..., half:]
-        spread = spread + 2 * both @ (residual[:, :half] * residual[:, half:])
+        half = solver.shape[1] // 2
+        both = solver[:, :half] * solver[:, half:]
+        spread = spread + 2 * both.mT @ (residual[:, :half] * residual[:, half:])
     return spread.clamp(min=0).sqrt()
 
 
 def _freedom(
-    samples: Samples, moves: Float[Tensor, "rows samples columns"]
+    samples: Samples, total: Float[Tensor, "rows columns"], squares: Float[Tensor, "rows columns"]
 ) -> Float[Tensor, "rows columns"]:
-    """Return the degrees of freedom behind each error: fewer where few samples move a column (Kish, 1965)."""
-    n_samples, n_columns = moves.shape[1:]
-    total = moves.sum(1)
-    share = total**2 / (n_samples * (moves**2).sum(1)).clamp(min=1e-300)
+    """Return the degrees of freedom behind each error: fewer where few samples move a column (Kish, 1965).
+
+    `total` and `squares` are the sums of what each sample adds to a column's variance, and of its square.
+    """
+    n_samples, n_columns = samples.design.shape[1:]
+    total, squares = total.double(), squares.double()
+    share = total**2 / (n_samples * squares).clamp(min=1e-300)
     n_draws = n_samples // 2 if samples.is_paired else n_samples
     freedom = share * (n_draws - n_columns - 1)
     return torch.where((total > 1e-12) & (share * n_samples >= FEWEST), freedom, 0.0)

@@ -35,10 +35,9 @@ def by_quartiles(
     """
     cells, background = cells_of(model.schema, question.background), question.background
     drawn = drawn_by_column(background, budget, rng)
-    columns = torch.arange(background.shape[1])
-    scores = answers(model, background[drawn, columns])
+    scores = answers(model, background.flatten()[drawn])
     own = cells.of(background)
-    shared = _Drawn(own, own[drawn, columns], scores, adjusted(background, own, drawn, scores))
+    shared = _Drawn(own, own.flatten()[drawn], scores, adjusted(background, own, drawn, scores))
     keeps = cells.of(question.x)
 
     def some(rows: Tensor) -> Found:
@@ -51,10 +50,11 @@ def by_quartiles(
 def _lines(
     shared: _Drawn, keeps: Int[Tensor, "rows columns"], width: float, penalty: float
 ) -> Found:
-    keep = shared.cells == keeps[:, None]  # (rows, samples, columns)
+    keep = (shared.cells == keeps[:, None]).float()  # (rows, samples, columns)
     n = keep.shape[2]
-    weight = torch.exp(-(~keep).sum(2).double() / (2 * n * width**2))
-    samples = Samples(keep.double(), weight, is_paired=False)
+    kept = keep @ torch.ones(n, 1)
+    weight = torch.exp((kept[..., 0] - n) / (2 * n * width**2))
+    samples = Samples(keep, weight, is_paired=False)
     rest = fitted(samples, shared.rest.scores[None], penalty)
     same = shared.own == keeps[:, None]  # (rows, background, columns)
     line = _settled(_restored(rest, shared.rest, same), same)
@@ -63,16 +63,10 @@ def _lines(
 
 def _restored(rest: Line, taken: Adjusted, same: Bool[Tensor, "rows background columns"]) -> Line:
     """Return the line with what was taken out of the scores, whose slope and level are known exactly."""
-    inside, outside = same.double(), (~same).double()
-    at_home = _mean_of(taken.part, inside)
-    away = torch.where(outside.any(1)[..., None], _mean_of(taken.part, outside), at_home)
-    slope = rest.slope + torch.where(inside.any(1)[..., None], at_home - away, 0.0)
-    return Line(slope, rest.intercept + taken.constant + away.sum(1), rest.error)
-
-
-def _mean_of(part: Tensor, among: Tensor) -> Float[Tensor, "rows columns outputs"]:
-    share = among / among.sum(1, keepdim=True).clamp(min=1)
-    return torch.einsum("rbc,bco->rco", share, part)
+    at_home, away = taken.inside_and_outside(same)
+    return Line(
+        rest.slope + at_home - away, rest.intercept + taken.constant + away.sum(1), rest.error
+    )
 
 
 def _settled(line: Line, same: Bool[Tensor, "rows background columns"]) -> Line:
