@@ -24,12 +24,25 @@ from fivefold.explanation.glass_box import (
 from fivefold.explanation.grad_cam import GradCAM
 from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.infidelity import Infidelity
+from fivefold.explanation.influence import (
+    TRAK,
+    DatamodelingScore,
+    Influence,
+    Influencer,
+    LastLayerInfluence,
+    NearestExamples,
+    RandomInfluence,
+    TracIn,
+    WrongLabels,
+    decided,
+)
 from fivefold.explanation.interactions import (
     ExactInteractions,
     Interactions,
     SampledInteractions,
     interactions,
 )
+from fivefold.explanation.language import AnswerExplainer, Prompt, WordExplainer, explain_answer
 from fivefold.explanation.leverage import LeverageSHAP
 from fivefold.explanation.lime import LIME, TabularLIME
 from fivefold.explanation.linear import LinearSHAP
@@ -53,6 +66,8 @@ from fivefold.explanation.trees import TreeSHAP
 
 __all__ = [
     "LIME",
+    "TRAK",
+    "AnswerExplainer",
     "Attribution",
     "AttributionDrift",
     "Attributions",
@@ -62,6 +77,7 @@ __all__ = [
     "CopulaRemoval",
     "Counterfactual",
     "Counterfactuals",
+    "DatamodelingScore",
     "ExactInteractions",
     "ExactShapley",
     "Explainer",
@@ -71,16 +87,22 @@ __all__ = [
     "GlassBox",
     "GradCAM",
     "Infidelity",
+    "Influence",
+    "Influencer",
     "InputXGradient",
     "IntegratedGradients",
     "Interactions",
+    "LastLayerInfluence",
     "LeverageSHAP",
     "LinearSHAP",
     "MarginalRemoval",
+    "NearestExamples",
     "NeighbourRemoval",
     "Occlusion",
     "OddKernelSHAP",
     "ParameterRandomisation",
+    "Prompt",
+    "RandomInfluence",
     "Recourse",
     "Removal",
     "RemovalGap",
@@ -91,9 +113,14 @@ __all__ = [
     "SurrogateGAM",
     "SurrogateTree",
     "TabularLIME",
+    "TracIn",
     "TreeSHAP",
+    "WordExplainer",
+    "WrongLabels",
     "counterfactuals",
+    "decided",
     "explain",
+    "explain_answer",
     "interactions",
     "surrogate",
 ]

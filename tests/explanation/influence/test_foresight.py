@@ -1,0 +1,121 @@
+"""Influences against models that were trained anew."""
+
+import numpy as np
+import pytest
+import torch
+from influencing import CLASSES, NUMBER, examples, network
+from scipy.stats import rankdata
+
+from fivefold.core.data import Seen, Splits
+from fivefold.core.errors import NotMeasurable
+from fivefold.core.lineage import Claim, Record
+from fivefold.core.loss import loss_of
+from fivefold.explanation.influence import (
+    DatamodelingScore,
+    LastLayerInfluence,
+    RandomInfluence,
+    WrongLabels,
+)
+from fivefold.explanation.influence.datamodeling import datamodeling_score
+from fivefold.explanation.influence.retraining import (
+    Retraining,
+    parts_of,
+    schedule,
+    train_as_one,
+    train_in_turn,
+)
+from fivefold.explanation.influence.roc_area import roc_area
+from fivefold.training.optimizer import SGD, AdamW
+
+
+def splits_of(task, n=60):
+    return Splits(Seen(examples(task, n=n), examples(task, n=5, seed=8)), examples(task, n=12, seed=9))  # fmt: skip
+
+
+def trained(task, splits):
+    first = network(task)
+    (model,) = Retraining(epochs=60, optimizer=AdamW(lr=0.05))(
+        first, splits.seen.train, torch.ones(1, 60, dtype=torch.bool), torch.Generator()
+    )
+    return model
+
+
+@pytest.mark.parametrize("task", [NUMBER, CLASSES])
+def test_last_layer_influence_foretells_and_chance_does_not(task, rng):
+    splits = splits_of(task)
+    model = trained(task, splits)
+    again = Retraining(epochs=60, optimizer=AdamW(lr=0.05))
+    (ours,) = DatamodelingScore(n_rows=10, n_models=24, retraining=again)(model, splits, rng=rng)
+    (luck,) = DatamodelingScore(
+        influencer=RandomInfluence(), n_rows=10, n_models=24, retraining=again
+    )(model, splits, rng=rng)
+    assert ours.low > 0.3
+    assert luck.low <= 0 <= luck.high
+    assert ours.value > luck.high
+
+
+def test_the_score_is_the_mean_rank_correlation(rng):
+    values = torch.randn(4, 30, generator=rng).double()
+    parts = parts_of(30, 9, 0.5, rng)
+    seen = torch.randn(4, 9, generator=rng).double()
+    found = datamodeling_score(values, parts, seen)
+    told = values @ parts.T.double()
+    wanted = [np.corrcoef(rankdata(told[i]), rankdata(seen[i]))[0, 1] for i in range(4)]
+    assert found.value == pytest.approx(sum(wanted) / 4)
+    assert found.low <= found.value <= found.high
+    perfect = datamodeling_score(values, parts, told)
+    assert perfect.value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("optimizer", [AdamW(), SGD(lr=0.1)])
+def test_networks_trained_as_one_are_those_trained_in_turn(optimizer, rng):
+    train = examples(CLASSES, n=20)
+    rows = schedule(parts_of(20, 3, 0.5, rng), 4, 3, rng)
+    pair = [[network(CLASSES, hidden=(5,)).net for _ in range(3)] for _ in range(2)]
+    train_as_one(pair[0], train, rows, loss_of(CLASSES), optimizer)
+    train_in_turn(pair[1], train, rows, loss_of(CLASSES), optimizer)
+    for one, other in zip(*pair, strict=True):
+        for a, b in zip(one.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(a, b, atol=1e-5)
+    same, different = pair[0][0], pair[0][1]
+    assert not torch.equal(next(same.parameters()), next(different.parameters()))
+
+
+def test_every_part_learns_each_of_its_rows_once_an_epoch(rng):
+    parts = parts_of(11, 4, 0.5, rng)
+    rows = schedule(parts, 3, 2, rng)
+    for i, part in enumerate(parts):
+        own = set(part.nonzero()[:, 0].tolist())
+        for epoch in rows[:, i].flatten().view(2, -1):
+            assert set(epoch.tolist()) == own
+
+
+def test_wrong_labels_are_found(rng):
+    splits = splits_of(CLASSES, n=200)
+    probe = WrongLabels(retraining=Retraining(epochs=40, optimizer=AdamW(lr=0.05)))
+    (found,) = probe(network(CLASSES), splits, rng=rng)
+    assert found.low > 0.5
+    assert "20 of 200" in found.setting
+
+
+def test_area_under_the_curve_counts_pairs(rng):
+    values = torch.randint(0, 6, (40,), generator=rng).double()
+    is_hit = torch.rand(40, generator=rng) < 0.3
+    pairs = [(a > b) + (a == b) / 2 for a in values[is_hit].tolist() for b in values[~is_hit].tolist()]  # fmt: skip
+    value, low, high = roc_area(values, is_hit)
+    assert value == pytest.approx(sum(pairs) / len(pairs))
+    assert low < value < high
+
+
+def test_what_cannot_be_measured_says_so(rng):
+    splits = splits_of(NUMBER)
+    with pytest.raises(NotMeasurable, match="classifier"):
+        WrongLabels()(network(NUMBER), splits, rng=rng)
+    private = network(CLASSES).with_lineage(
+        (Record("a", {}, "d", Claim(privacy={"epsilon": 1.0})),)
+    )
+    with pytest.raises(NotMeasurable, match="privacy guarantee"):
+        DatamodelingScore(influencer=LastLayerInfluence())(private, splits_of(CLASSES), rng=rng)
+    few = Splits(Seen(examples(CLASSES, n=6), examples(CLASSES, n=5)), examples(CLASSES, n=5))
+    with pytest.raises(NotMeasurable, match="too few"):
+        WrongLabels()(network(CLASSES), few, rng=rng)
