@@ -184,6 +184,8 @@ def test_it_is_an_explainer_and_the_model_shows_its_tokens():
     assert isinstance(classifier(), ClassifiesTokens)
     found = explain(classifier(), points(MIXED), points(""), WordExplainer(), rng=seeded())
     assert found.method == "IntegratedGradients, hide=mask"
+    named = explain(classifier(), points(MIXED), points(""), "gradients", rng=seeded())
+    assert torch.equal(named.values, found.values)
 
 
 def test_what_makes_no_sense_is_refused(trained, table):

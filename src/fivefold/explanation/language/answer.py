@@ -47,7 +47,7 @@ class AnswerExplainer:
     Attributes:
         explainer: What is asked, with its own settings.
         hide: What a hidden word becomes; see `WordExplainer`.
-        each_token: Whether every token of the answer is an output of its own.
+        each_token: Whether every token of the answer is an output of its own (tokens that spell one character are one).
     """
 
     explainer: Explainer = LeverageSHAP()
@@ -126,10 +126,13 @@ def _spoken(model: Generates, answer: str, instead: str, *, each_token: bool) ->
         name = f"{answer.strip()} rather than {instead.strip()}"
         return _Spoken((answer, instead), (name,), lambda told: _total(told[0]) - _total(told[1]))
     if each_token:
-        return _Spoken(
-            (answer,), columns_of([p.strip() or p for p in pieces]), lambda told: told[0]
-        )
+        return _Spoken((answer,), columns_of([_legible(p) for p in pieces]), lambda told: told[0])
     return _Spoken((answer,), (answer.strip(),), lambda told: _total(told[0]))
+
+
+def _legible(piece: str) -> str:
+    """Return a piece without spaces around it, or signs for what is nothing else."""
+    return piece.strip() or piece.replace(" ", "␣").replace("\n", "↵") or "␣"
 
 
 def _total(told: Float[Tensor, "batch token"]) -> Float[Tensor, "batch 1"]:

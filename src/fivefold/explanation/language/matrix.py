@@ -52,7 +52,8 @@ def draw_matrix(
     ax.set_xticks(range(len(outputs)), outputs, family=families(), rotation=0 if is_narrow else 90)
     ax.set_yticks(range(len(rows)), names, family=families())
     ax.xaxis.tick_top()
-    ax.figure.colorbar(picture, ax=ax).set_label(found.unit.words(language))
+    bar = ax.figure.colorbar(picture, ax=ax)
+    bar.set_label(found.unit.words(language), family=families())
     _tell_what_is_cut(found, len(rows), len(outputs), ax, language)
     return ax
 
@@ -68,7 +69,7 @@ def _tell_what_is_cut(
             tokens=n_tokens,
             all_tokens=len(found.outputs),
         )
-        ax.set_xlabel(told.words(language))
+        ax.set_xlabel(told.words(language), family=families())
 
 
 def _blocks(outputs: tuple[str, ...]) -> Iterator[range]:

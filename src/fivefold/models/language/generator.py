@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +13,17 @@ from torch import Tensor
 from fivefold.core.errors import BadInput
 from fivefold.core.lineage import Lineage
 from fivefold.models.folder import checked_folder, loaded
-from fivefold.models.language.tokens import StandIn, Tokens, stand_in_of, tokens_of
+from fivefold.models.language.tokens import NOWHERE, StandIn, Tokens, stand_in_of, tokens_of
 
 ROOM = 4096  # tokens that are read at one time
+
+
+class _Said(NamedTuple):
+    """An answer as tokens, the piece of it that each belongs to, and the pieces."""
+
+    ids: Int[Tensor, " token"]
+    piece: Int[Tensor, " token"]
+    pieces: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,36 +45,36 @@ class TextGenerator:
     lineage: Lineage = ()
 
     def pieces(self, answer: str) -> tuple[str, ...]:
-        """Return the part of the answer that each of its tokens stands for.
+        """Return the tokens of the answer; those that spell one character together are one piece.
 
         Raises:
             BadInput: It has no token, or one that the model does not know.
         """
-        told = self.tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
-        self._ids(answer)
-        return tuple(answer[a:b] for a, b in told["offset_mapping"])
+        return self._said(answer).pieces
 
     @torch.no_grad()
     def log_probabilities(
         self, prompts: Sequence[str], answer: str
-    ) -> Float[Tensor, "prompts token"]:
-        """Return the log-probability, in nats, of each token of the answer after each prompt and the tokens before.
+    ) -> Float[Tensor, "prompts piece"]:
+        """Return the log-probability, in nats, of each piece of the answer after each prompt and the pieces before.
 
         Raises:
             BadInput: Prompt and answer together are longer than the model can read.
         """
-        ids = self._ids(answer)
-        found = torch.zeros(len(prompts), len(ids), dtype=torch.float64)
+        said = self._said(answer)
+        found = torch.zeros(len(prompts), len(said.pieces), dtype=torch.float64)
         read = [self.tokens(prompt).ids for prompt in prompts]
-        for rows in _alike([len(r) for r in read], len(ids)):
-            given = torch.stack([torch.cat([read[row], ids]) for row in rows])
-            found[rows] = self._told(ids, input_ids=given.to(self._device))
+        for rows in _alike([len(r) for r in read], len(said.ids)):
+            given = torch.stack([torch.cat([read[row], said.ids]) for row in rows])
+            found[rows] = self._told(said, input_ids=given.to(self._device))
         return found
 
     def tokens(self, text: str) -> Tokens:
-        """Return the prompt as the model reads it."""
-        found = tokens_of(self.tokenizer, text)
-        return found if len(found.ids) else Tokens(torch.tensor([self._first()]), ((-1, -1),))
+        """Return the prompt as the model reads it, without a mark that ends texts: an answer follows."""
+        ids, spans = tokens_of(self.tokenizer, text)
+        while len(ids) > 1 and spans[-1] == NOWHERE and ids[-1] == self.tokenizer.eos_token_id:
+            ids, spans = ids[:-1], spans[:-1]
+        return Tokens(ids, spans) if len(ids) else Tokens(torch.tensor([self._first()]), (NOWHERE,))
 
     def stand_in(self, kind: StandIn) -> int | None:
         """Return the token of that kind; None if the tokenizer has none."""
@@ -78,15 +86,15 @@ class TextGenerator:
 
     def continued(
         self, embedded: Float[Tensor, "batch token width"], answer: str
-    ) -> Float[Tensor, "batch answer"]:
+    ) -> Float[Tensor, "batch piece"]:
         """Return what `log_probabilities` does, with gradients.
 
         Raises:
             BadInput: Prompt and answer together are longer than the model can read.
         """
-        ids = self._ids(answer)
-        behind = self.embeddings(ids).detach().expand(len(embedded), -1, -1)
-        return self._told(ids, inputs_embeds=torch.cat([embedded.to(self._device), behind], 1))
+        said = self._said(answer)
+        behind = self.embeddings(said.ids).detach().expand(len(embedded), -1, -1)
+        return self._told(said, inputs_embeds=torch.cat([embedded.to(self._device), behind], 1))
 
     def with_lineage(self, lineage: Lineage) -> Self:
         """Return the same model with another history."""
@@ -101,8 +109,8 @@ class TextGenerator:
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def _told(self, ids: Tensor, **given: Tensor) -> Float[Tensor, "batch answer"]:
-        (read,) = given.values()
+    def _told(self, said: "_Said", **given: Tensor) -> Float[Tensor, "batch piece"]:
+        (read,), ids = given.values(), said.ids
         self._check_room(read.shape[1], len(ids))
         more: dict[str, Any] = {
             "use_cache": False,
@@ -112,11 +120,13 @@ class TextGenerator:
             more["logits_to_keep"] = len(ids) + 1
         logits = self.network(**given, **more).logits[:, -len(ids) - 1 : -1]
         chosen = ids.to(logits.device).expand(len(logits), -1)[..., None]
-        return logits.double().log_softmax(-1).gather(2, chosen)[..., 0].cpu()
+        told = logits.double().log_softmax(-1).gather(2, chosen)[..., 0].cpu()
+        empty = told.new_zeros(len(told), len(said.pieces))
+        return empty.index_add(1, said.piece, told)
 
-    def _ids(self, answer: str) -> Int[Tensor, " token"]:
-        ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        if not ids:
+    def _said(self, answer: str) -> "_Said":
+        told = self.tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
+        if not (ids := told["input_ids"]):
             raise BadInput(
                 "The answer is empty.", mend="Give the answer whose probability is explained."
             )
@@ -126,7 +136,7 @@ class TextGenerator:
                 mend="Give an answer that the model can say: here it would be a token for anything unknown.",
                 answer=answer,
             )
-        return torch.tensor(ids, dtype=torch.int64)
+        return _in_pieces(answer, ids, told["offset_mapping"])
 
     def _first(self) -> int:
         for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
@@ -159,6 +169,20 @@ def open_generator(folder: Path | str) -> TextGenerator:
     checked_folder(Path(folder))
     network, tokenizer = loaded(Path(folder), "AutoModelForCausalLM")
     return TextGenerator(network=network, tokenizer=tokenizer)
+
+
+def _in_pieces(answer: str, ids: list[int], spans: list[tuple[int, int]]) -> _Said:
+    """Return the answer in pieces, each of which holds whole characters."""
+    ends: list[tuple[int, int]] = []
+    piece: list[int] = []
+    for begin, end in spans:
+        if ends and begin < ends[-1][1]:
+            ends[-1] = (ends[-1][0], max(ends[-1][1], end))
+        else:
+            ends.append((begin, end))
+        piece.append(len(ends) - 1)
+    names = tuple(answer[a:b] for a, b in ends)
+    return _Said(torch.tensor(ids), torch.tensor(piece), names)
 
 
 def _alike(lengths: Sequence[int], behind: int) -> Iterator[list[int]]:

@@ -15,7 +15,7 @@ class Generates(Protocol):
     """A model that continues texts, and can say how likely it finds a continuation."""
 
     def pieces(self, answer: str) -> tuple[str, ...]:
-        """Return the part of the answer that each of its tokens stands for.
+        """Return the parts of the answer that have a probability of their own: its tokens, but no less than a character.
 
         Raises:
             BadInput: It has no token, or one that the model does not know.
@@ -24,8 +24,8 @@ class Generates(Protocol):
 
     def log_probabilities(
         self, prompts: Sequence[str], answer: str
-    ) -> Float[Tensor, "prompts token"]:
-        """Return the log-probability, in nats, of each token of the answer after each prompt and the tokens before.
+    ) -> Float[Tensor, "prompts piece"]:
+        """Return the log-probability, in nats, of each piece of the answer after each prompt and the pieces before.
 
         Raises:
             BadInput: Prompt and answer together are longer than the model can read.
@@ -67,6 +67,6 @@ class ContinuesTokens(Generates, ReadsTokens, Protocol):
 
     def continued(
         self, embedded: Float[Tensor, "batch token width"], answer: str
-    ) -> Float[Tensor, "batch answer"]:
+    ) -> Float[Tensor, "batch piece"]:
         """Return what `log_probabilities` does, with gradients."""
         ...
