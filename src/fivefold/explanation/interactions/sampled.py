@@ -18,13 +18,15 @@ from fivefold.explanation.interactions import posterior as even_part
 from fivefold.explanation.interactions.exact import listed
 from fivefold.explanation.interactions.index import with_main_effects
 from fivefold.explanation.interactions.result import Interactions, is_sure
-from fivefold.explanation.odd_kernel import likelihood as odd
 from fivefold.explanation.odd_kernel import posterior as odd_part
+from fivefold.explanation.odd_kernel.kernel import Kernel
+from fivefold.explanation.odd_kernel.likelihood import learnt
 from fivefold.explanation.output import output_names, unit
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
 from fivefold.perturb import Features
 
+TOGETHER = 50  # steps by which a kernel for all rows and outputs is found
 TUNED = 200  # sets by which a kernel is chosen
 MOST = 2048  # pairs of sets whose matrix is made and factored
 MANY = 128  # features: each set knows of n (n - 1) / 2 pairs
@@ -159,18 +161,18 @@ def _scaled(targets: Float[Tensor, "games sets"]) -> _Scaled:
 def _shapley(signs: Tensor, targets: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Return the Shapley values of each game and their standard errors."""
     (games, size), tuned = _scaled(targets), _tuned(len(signs))
-    if not steps:
-        kernel = odd.pooled(signs[tuned], games[:, tuned])
-        values, error = odd_part.posterior(kernel, signs, games.T[None])
-        return values[0].T * size[:, None], error[0].T * size[:, None]
-    parts: list[Tensor] = []
-    for some in _split(games):
-        kernel = odd.own(signs[tuned], some[:, tuned], steps)
-        doubt = odd_part.optimism(signs[tuned], some[:, tuned], steps).sqrt()
-        values, error = odd_part.posterior(kernel, signs, some[:, :, None])
-        parts.append(torch.stack([values[:, :, 0], error[:, :, 0] * doubt[:, None]]))
-    values, error = torch.cat(parts, 1) * size[:, None]
-    return values, error
+
+    def find(some: Tensor, answers: Tensor) -> Kernel:
+        return learnt(some, answers, steps or TOGETHER)
+
+    batches = [some[:, :, None] for some in _split(games)] if steps else [games.T[None]]
+    values, error = [], []
+    for some in batches:
+        found = odd_part.posterior(find(signs[tuned], some[:, tuned]), signs, some)
+        doubt = odd_part.optimism(find, signs[tuned], some[:, tuned])
+        values.append(found.values.transpose(1, 2).flatten(0, 1))
+        error.append((found.error * doubt.sqrt()[:, None]).transpose(1, 2).flatten(0, 1))
+    return torch.cat(values) * size[:, None], torch.cat(error) * size[:, None]
 
 
 def _pairs(signs: Tensor, targets: Tensor, steps: int) -> even_part.Pairs:
