@@ -6,14 +6,10 @@ from torch import Tensor
 
 def prepared(held: dict[str, Tensor], x: Tensor) -> Tensor:
     """Return numbers in standard deviations, and a column of zeros and ones for each category."""
-    sizes = held["categories"].tolist()  # 0 for a number
-    parts = [
-        (x[:, i, None] - held["mean"][i]) / held["scale"][i]
-        if size == 0
-        else (x[:, i, None] == torch.arange(size)).float()
-        for i, size in enumerate(sizes)
-    ]
-    return torch.cat(parts, 1)
+    sizes = held["categories"]  # 0 for a number
+    numbers = ((x - held["mean"]) / held["scale"])[:, sizes == 0]
+    chosen = [(x[:, i, None] == torch.arange(n)).float() for i, n in enumerate(sizes.tolist()) if n]
+    return torch.cat([numbers, *chosen], 1)
 
 
 def logits(held: dict[str, Tensor], x: Tensor) -> Tensor:

@@ -10,12 +10,12 @@ from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
 from fivefold.core.schema import Schema
 from fivefold.explanation.lime.answers import answers, pairs
-from fivefold.explanation.lime.line import Found, Line, Samples, fitted, joined, told
+from fivefold.explanation.lime.line import Found, Line, Samples, fitted, joined, planned, told
 from fivefold.explanation.lime.marginals import drawn_by_column
 from fivefold.explanation.question import Question
 from fivefold.perturb import in_parts
 
-VALUES = 2**22  # of moved rows that exist at one time
+VALUES = 2**18  # of moved rows that exist at one time: few enough to stay near the processor
 
 
 class _Moves(NamedTuple):
@@ -38,13 +38,15 @@ def around(
     """
     moves = _moves(model.schema, question, budget, width, rng)
     x = question.x
+    shared = _shared(moves)
+    plan = None if shared is None else planned(shared, penalty)
 
     def some(rows: Tensor) -> Found:
         own = x[rows][:, None]
         moved = torch.where(moves.is_number, own + moves.bell * moves.scale, moves.swapped)
         scores = answers(model, moved.flatten(0, 1)).unflatten(0, moved.shape[:2])
-        samples = _samples(moves, moved, own, width)
-        line = fitted(samples, scores, penalty)
+        samples = shared or _samples(moves, moved, own, width)
+        line = fitted(plan or planned(samples, penalty), scores)
         return Found(_on_the_way(line, own[:, 0], moves), told(samples, line, scores))
 
     size = max(1, VALUES // moves.bell.numel())
@@ -76,13 +78,19 @@ def _moves(schema: Schema, question: Question, budget: int, width: float, rng: G
     )
 
 
+def _shared(moves: _Moves) -> Samples | None:
+    """Return the regression where it is the same for all rows: there are only numbers."""
+    if not bool(moves.is_number.all()):
+        return None
+    weight = torch.ones(1, len(moves.bell), dtype=torch.float64)
+    return Samples(moves.bell[None], weight, is_paired=True)
+
+
 def _samples(
     moves: _Moves, moved: Float[Tensor, "rows samples columns"], own: Tensor, width: float
 ) -> Samples:
     """Return the regression on the moves of numbers, and on whether categories stay the same."""
     bell = moves.bell[None]
-    if bool(moves.is_number.all()):
-        return Samples(bell, torch.ones(bell.shape[:2], dtype=torch.float64), is_paired=True)
     same = (moved == own) | (moved.isnan() & own.isnan())
     design = torch.where(moves.is_number, bell, same.float())
     lost = (~same & ~moves.is_number).sum(2)

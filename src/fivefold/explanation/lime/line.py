@@ -45,31 +45,51 @@ def joined(parts: Sequence[Found]) -> Found:
     return Found(line, torch.cat([p.fit for p in parts]))
 
 
-def fitted(samples: Samples, scores: Float[Tensor, "rows samples outputs"], penalty: float) -> Line:
-    """Return the line through the scores.
+class Plan(NamedTuple):
+    """What depends on the samples alone, whatever the scores: made once, and used for many."""
+
+    share: Float[Tensor, "rows samples 1"]
+    centre: Float[Tensor, "rows 1 columns"]
+    away: Float[Tensor, "rows samples columns"]
+    inverse: Float[Tensor, "rows columns columns"]
+    solver: Float[Tensor, "rows samples columns"]
+    rest: Float[Tensor, "rows samples 1"]  # one minus the leverage
+    wider: Float[Tensor, "rows columns 1"]  # infinite where nobody knows the error
+    is_paired: bool
+
+
+def planned(samples: Samples, penalty: float) -> Plan:
+    """Return the factored problem.
 
     Args:
-        samples: Where the scores were taken.
-        scores: What the line shall tell.
+        samples: Where the scores are taken.
         penalty: Ridge penalty of the slopes, relative to the total weight; the intercept is free.
     """
-    design = samples.design
-    share = _shares(samples)[..., None]  # (rows, samples, 1)
-    scores = scores.to(design.dtype)
-    centre, mean = share.mT @ design, share.mT @ scores
-    away, missed = design - centre, scores - mean
+    design, share = samples.design, _shares(samples)[..., None]
+    centre = share.mT @ design
+    away = design - centre
     weighted = share * away
     gram = weighted.mT @ away
     inverse = _inverse(gram, penalty)
-    slope = (inverse @ (weighted.mT @ missed).double()).to(design.dtype)
-    pulled = away @ inverse.to(design.dtype)  # (rows, samples, columns)
+    pulled = away @ inverse.to(design.dtype)
     leverage = share[..., 0] + _added(pulled * weighted)
-    residual = (missed - away @ slope) / (1 - leverage).clamp(min=1e-6)[..., None]
     squares = ((weighted * away) ** 2).mT @ torch.ones_like(share[0])
     freedom = _freedom(samples, gram.diagonal(dim1=1, dim2=2), squares[..., 0])[..., None]
-    error = _spread(share * pulled, residual, samples.is_paired).double() * _wider(freedom)
-    level = (mean - centre @ slope)[:, 0]
-    return Line(slope.double(), level.double(), error.masked_fill(freedom < 1, torch.inf))
+    wider = _wider(freedom).masked_fill(freedom < 1, torch.inf)
+    rest = (1 - leverage).clamp(min=1e-6)[..., None]
+    return Plan(share, centre, away, inverse, share * pulled, rest, wider, samples.is_paired)
+
+
+def fitted(plan: Plan, scores: Float[Tensor, "rows samples outputs"]) -> Line:
+    """Return the line through the scores."""
+    scores = scores.to(plan.away.dtype)
+    mean = plan.share.mT @ scores
+    missed = scores - mean
+    pull = (plan.away.mT @ (plan.share * missed)).double()
+    slope = (plan.inverse @ pull).to(scores.dtype)
+    spread = _spread(plan.solver, (missed - plan.away @ slope) / plan.rest, plan.is_paired)
+    error = torch.where(plan.wider.isinf(), torch.inf, spread.double() * plan.wider)
+    return Line(slope.double(), (mean - plan.centre @ slope)[:, 0].double(), error)
 
 
 def _shares(samples: Samples) -> Float[Tensor, "rows samples"]:

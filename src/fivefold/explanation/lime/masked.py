@@ -13,7 +13,7 @@ from fivefold.core.model import Model
 from fivefold.explanation.attribution import Attribution, is_sure
 from fivefold.explanation.game import even_draws, luck, play
 from fivefold.explanation.lime.answers import pairs
-from fivefold.explanation.lime.line import Line, Samples, fitted, told
+from fivefold.explanation.lime.line import Line, Samples, fitted, planned, told
 from fivefold.explanation.output import output_names, unit
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
@@ -66,7 +66,7 @@ class LIME:
         draws = even_draws(len(keep), len(question.background), self.draws, rng)
         played = play(model, question, keep, draws)
         samples = _samples(keep, luck(question, draws))
-        line = fitted(samples, played.some, self.penalty)
+        line = fitted(planned(samples, self.penalty), played.some)
         known, luckless = _without_luck(samples, line, played.some, n)
         fit = told(samples._replace(design=samples.design[..., :n]), known, luckless)
         return Attribution(

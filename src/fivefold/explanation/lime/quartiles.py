@@ -9,12 +9,12 @@ from torch import Generator, Tensor
 from fivefold.core.model import Model
 from fivefold.explanation.lime.adjusted import Adjusted, adjusted
 from fivefold.explanation.lime.answers import answers
-from fivefold.explanation.lime.line import Found, Line, Samples, fitted, joined, told
+from fivefold.explanation.lime.line import Found, Line, Samples, fitted, joined, planned, told
 from fivefold.explanation.lime.marginals import cells_of, drawn_by_column
 from fivefold.explanation.question import Question
 from fivefold.perturb import in_parts
 
-VALUES = 2**21  # of designs that exist at one time
+VALUES = 2**18  # of designs that exist at one time: few enough to stay near the processor
 
 
 class _Drawn(NamedTuple):
@@ -55,7 +55,7 @@ def _lines(
     kept = keep @ torch.ones(n, 1)
     weight = torch.exp((kept[..., 0] - n) / (2 * n * width**2))
     samples = Samples(keep, weight, is_paired=False)
-    rest = fitted(samples, shared.rest.scores[None], penalty)
+    rest = fitted(planned(samples, penalty), shared.rest.scores[None])
     same = shared.own == keeps[:, None]  # (rows, background, columns)
     line = _settled(_restored(rest, shared.rest, same), same)
     return Found(line, told(samples, line, shared.scores[None]))
