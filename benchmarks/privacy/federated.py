@@ -151,6 +151,7 @@ def row(case: Case, n_rounds: int, repeats: int) -> Row:
         ours={
             "cpu ms": round(mine.cpu * 1e3, 2), "wall ms": round(mine.wall * 1e3, 2),
             "engine": type(chosen.engine).__name__, "weights off by": float(f"{apart:.1e}"),
+            "weights moved by": round(float((ends[0] - start).abs().max()), 3),
         },
         theirs={
             "cpu ms": round(theirs.cpu * 1e3, 2), "wall ms": round(theirs.wall * 1e3, 2),

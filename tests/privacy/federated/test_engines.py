@@ -186,3 +186,42 @@ def test_preparation_is_done_once(images):
     assert as_tensor(eaten.x).shape == (data.size, 64)
     assert torch.equal(body(eaten.x), model.net(data.x))
     assert [id(p) for p in body.parameters()] == [id(p) for p in model.net.parameters()]
+
+
+class OfWords(nn.Module):
+    """A bag of words beside two numbers; one table of words is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(11, 4, padding_idx=0)
+        self.frozen = nn.Embedding(11, 4).requires_grad_(False)
+        self.norm, self.head = nn.LayerNorm(6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        told = (self.words(x["words"]) + self.frozen(x["words"])).mean(-2)
+        return self.head(self.norm(torch.cat([told, x["numbers"]], -1)))
+
+
+def pictures():
+    layers = (nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(16, 3))
+
+
+@pytest.mark.parametrize("which", ["words", "pictures"])
+def test_other_networks_are_stacked(which):
+    _, owner = ragged([5, 8, 3])
+    own, y = seeded(4), torch.arange(16) % 3
+    words = torch.randint(11, (16, 5), generator=own)
+    x = {"words": words, "numbers": torch.randn(16, 2, generator=own)}
+    shown = torch.rand(16, 1, 6, 6, generator=own)
+    with torch.random.fork_rng():
+        torch.random.set_rng_state(own.get_state())
+        net = OfWords() if which == "words" else pictures()
+    data = Batch(x if which == "words" else shown, y)
+    ids, start, found = torch.arange(3), read(net, layout_of(net)), []
+    for kind in ("auto", "serial"):
+        site = site_of(net, data, owner, local(), kind)
+        assert isinstance(site.chosen.engine, Stacked if kind == "auto" else Serial)
+        found.append(updates(site, start, ids))
+    assert float((found[0] - found[1]).abs().max()) < CLOSE
+    assert float(found[0].abs().max()) > 0.01

@@ -243,6 +243,17 @@ class Counting(nn.Module):
         return self.layer(x)
 
 
+class Noisy(nn.Module):
+    """Draws from torch's own generator without saying so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.layer(x + 0.01 * torch.randn_like(x))
+
+
 @pytest.mark.parametrize(
     ("net", "match"),
     [
@@ -250,11 +261,14 @@ class Counting(nn.Module):
         (nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.1), nn.Linear(4, 2)), "random"),
         (nn.Linear(6, 2).requires_grad_(False), "No weight"),
         (Counting(), "statistics"),
+        (Noisy(), "random"),
     ],
 )
 def test_networks_that_clients_cannot_train_apart_are_refused(net, match, untrained, table):
+    before = torch.random.get_rng_state()
     with pytest.raises(BadInput, match=match):
         trained_by(Federated(rounds=1), untrained.with_net(net), table)
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_no_rows_and_weights_that_are_not_finite_are_refused(untrained, table):

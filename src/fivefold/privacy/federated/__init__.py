@@ -32,7 +32,7 @@ from fivefold.privacy.federated.partition import (
 from fivefold.privacy.federated.private import ClientPrivacy
 from fivefold.privacy.federated.rounds import Cohorts, Noisy, Rounds, Sampling, controls_of
 from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
-from fivefold.privacy.federated.suited import check_still, check_suited
+from fivefold.privacy.federated.suited import check_still, check_suited, drawing_nothing
 from fivefold.training.gradient import not_finite
 
 __all__ = [
@@ -135,7 +135,8 @@ class Federated(Step):
         body, data = prepared(net, seen.train.to(device))
         layout, own = layout_of(body), deepcopy(body).train()
         site = self._site(model, own, data, clients_of(owner), draws)
-        weights = self._run(site, noisy, read(body, layout), draws)
+        with drawing_nothing(net):
+            weights = self._run(site, noisy, read(body, layout), draws)
         check_still(body, own)
         if not bool(weights.isfinite().all()):
             raise not_finite()

@@ -48,7 +48,7 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Median:
-    """The median of each weight by itself; half of the clients may lie."""
+    """The median of each weight by itself; it holds while fewer than half of the clients lie."""
 
     def combine(self, updates: Float[Tensor, "client weight"]) -> Float[Tensor, " weight"]:
         """Return the medians; between two middle values their mean."""

@@ -1,5 +1,8 @@
 """Which networks clients can train apart from one another."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -56,6 +59,24 @@ def check_still(before: nn.Module, after: nn.Module) -> None:
                 mend="Use GroupNorm or LayerNorm instead.",
                 layer=name,
             )
+
+
+@contextmanager
+def drawing_nothing(net: nn.Module) -> Generator[None]:
+    """Refuse `net` if running it inside the block draws from torch's own generator.
+
+    Raises:
+        BadInput: It does.
+    """
+    before = torch.random.get_rng_state()
+    yield
+    if not torch.equal(torch.random.get_rng_state(), before):
+        torch.random.set_rng_state(before)
+        raise BadInput(
+            "{layer} draws random numbers, so clients trained together would differ from clients apart.",
+            mend="Set its dropout to 0.",
+            layer=type(net).__name__,
+        )
 
 
 def _draws(layer: nn.Module) -> bool:
