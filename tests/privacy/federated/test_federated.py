@@ -258,6 +258,7 @@ class Noisy(nn.Module):
     ("net", "match"),
     [
         (nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)), "statistics"),
+        (nn.Sequential(nn.BatchNorm1d(6, track_running_stats=False), nn.Linear(6, 2)), "mixes"),
         (nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.1), nn.Linear(4, 2)), "random"),
         (nn.Linear(6, 2).requires_grad_(False), "No weight"),
         (Counting(), "statistics"),

@@ -16,6 +16,7 @@ DROPOUTS = (
     nn.AlphaDropout,
     nn.FeatureAlphaDropout,
 )
+MIXERS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def check_suited(net: nn.Module) -> None:
@@ -31,6 +32,13 @@ def check_suited(net: nn.Module) -> None:
         if getattr(layer, "track_running_stats", False):
             raise BadInput(
                 "{layer} keeps statistics of its inputs, which no update of the weights carries.",
+                where=name,
+                mend="Use GroupNorm or LayerNorm instead.",
+                layer=kind,
+            )
+        if isinstance(layer, MIXERS):
+            raise BadInput(
+                "{layer} mixes the examples of a batch, so the padding of short batches would change it.",
                 where=name,
                 mend="Use GroupNorm or LayerNorm instead.",
                 layer=kind,
