@@ -232,7 +232,7 @@ def main() -> None:
     if not PEER.exists():
         sys.exit("skipped: no environment for lime; make .peers/lime")
     torch.set_num_threads(1)
-    n_rows, seeds = (4, 5) if asked.quick else (10, 20)
+    n_rows, seeds = (3, 4) if asked.quick else (10, 20)
     cases = CASES[2:5] if asked.quick else CASES
     found = [row for name, sampling in cases for row in rows_of(name, sampling, n_rows, seeds)]
     finish(found, asked.json or RESULTS / "explanation_lime.json")

@@ -68,6 +68,18 @@ def test_intervals_cover_the_line_through_all_rows(budget):
     assert 0.91 <= torch.cat(hits).double().mean() <= 0.995
 
 
+@pytest.mark.parametrize("sampling", ["quartiles", "around"])
+def test_a_high_level_changes_nothing_but_the_base(sampling):
+    low = smooth(3, 1)
+    high = Function(lambda x: low.function(x) + 1e6, low.schema)
+    background, x = torch.randn(40, 3, generator=seeded()), torch.randn(2, 3, generator=seeded(1))
+    lime = TabularLIME(budget=1000, sampling=sampling)
+    a, b = (lime(model, x, background, rng=seeded()) for model in (low, high))
+    assert torch.allclose(a.values, b.values, atol=1e-4)
+    assert torch.allclose(a.base + 1e6, b.base, atol=1e-3)
+    assert torch.allclose(a.fit, b.fit, atol=1e-4)
+
+
 def test_of_an_additive_model_hardly_anything_is_left_to_chance():
     model = of_columns(4, lambda x: 3 * x[:, 0] + x[:, 1] - x[:, 2])
     background, x = torch.randn(200, 4, generator=seeded()), torch.ones(1, 4)

@@ -82,14 +82,19 @@ def planned(samples: Samples, penalty: float) -> Plan:
 
 def fitted(plan: Plan, scores: Float[Tensor, "rows samples outputs"]) -> Line:
     """Return the line through the scores."""
-    scores = scores.to(plan.away.dtype)
-    mean = plan.share.mT @ scores
-    missed = scores - mean
+    mean = _mean(plan.share, scores)
+    missed = (scores - mean).to(plan.away.dtype)  # a high level would use up the precision
     pull = (plan.away.mT @ (plan.share * missed)).double()
-    slope = (plan.inverse @ pull).to(scores.dtype)
+    slope = (plan.inverse @ pull).to(missed.dtype)
     spread = _spread(plan.solver, (missed - plan.away @ slope) / plan.rest, plan.is_paired)
     error = torch.where(plan.wider.isinf(), torch.inf, spread.double() * plan.wider)
-    return Line(slope.double(), (mean - plan.centre @ slope)[:, 0].double(), error)
+    return Line(slope.double(), (mean - (plan.centre @ slope).double())[:, 0], error)
+
+
+def _mean(share: Tensor, scores: Float[Tensor, "rows samples outputs"]) -> Tensor:
+    """Return the mean in double precision, whatever the shares are rounded to."""
+    share = share.double()
+    return (share * scores).sum(1, keepdim=True) / share.sum(1, keepdim=True)
 
 
 def _shares(samples: Samples) -> Float[Tensor, "rows samples"]:
@@ -111,13 +116,13 @@ def told(
     samples: Samples, line: Line, scores: Float[Tensor, "rows samples outputs"]
 ) -> Float[Tensor, "rows outputs"]:
     """Return the weighted R2 of a line; 1 where there is nothing to explain."""
-    share, scores = _shares(samples)[..., None], scores.to(samples.design.dtype)
-    mean = (share * scores).sum(1)
-    fitted_scores = samples.design @ line.slope.to(scores.dtype)
-    missed = scores - fitted_scores - line.intercept[:, None].to(scores.dtype)
-    left, total = (share * missed**2).sum(1), (share * (scores - mean[:, None]) ** 2).sum(1)
-    is_flat = total <= 1e-20 * (1 + mean**2)
-    return torch.where(is_flat, 1.0, 1 - left.double() / total.double().clamp(min=1e-300))
+    share = _shares(samples)[..., None].double()
+    mean = _mean(share, scores)
+    known = samples.design @ line.slope.to(samples.design.dtype)
+    missed = scores - line.intercept[:, None] - known.double()
+    left, total = (share * missed**2).sum(1), (share * (scores - mean) ** 2).sum(1)
+    is_flat = total <= 1e-20 * (1 + mean[:, 0] ** 2)
+    return torch.where(is_flat, 1.0, 1 - left / total.clamp(min=1e-300))
 
 
 def _spread(
