@@ -8,6 +8,7 @@ from fivefold.explanation.counterfactual import (
     Counterfactuals,
     counterfactuals,
 )
+from fivefold.explanation.datamodeling_score import DatamodelingScore
 from fivefold.explanation.drift import AttributionDrift
 from fivefold.explanation.exact import ExactShapley
 from fivefold.explanation.explain import explain
@@ -26,14 +27,12 @@ from fivefold.explanation.gradients import IntegratedGradients
 from fivefold.explanation.infidelity import Infidelity
 from fivefold.explanation.influence import (
     TRAK,
-    DatamodelingScore,
     Influence,
     Influencer,
     LastLayerInfluence,
     NearestExamples,
     RandomInfluence,
     TracIn,
-    WrongLabels,
     decided,
 )
 from fivefold.explanation.interactions import (
@@ -62,7 +61,9 @@ from fivefold.explanation.removal import (
 from fivefold.explanation.removal_gap import RemovalGap
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
 from fivefold.explanation.stability import Stability
+from fivefold.explanation.stream import explain_all
 from fivefold.explanation.trees import TreeSHAP
+from fivefold.explanation.wrong_labels import WrongLabels
 
 __all__ = [
     "LIME",
@@ -120,6 +121,7 @@ __all__ = [
     "counterfactuals",
     "decided",
     "explain",
+    "explain_all",
     "explain_answer",
     "interactions",
     "surrogate",
