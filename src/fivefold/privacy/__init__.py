@@ -12,6 +12,7 @@ from fivefold.privacy.dpsgd import DPSGD
 from fivefold.privacy.epsilon import Epsilon
 from fivefold.privacy.federated import Federated
 from fivefold.privacy.membership import MembershipInference
+from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_personal
 
 __all__ = [
     "DPSGD",
@@ -23,5 +24,8 @@ __all__ = [
     "LiRA",
     "LossThreshold",
     "MembershipInference",
+    "PersonalScreen",
+    "Pseudonymiser",
     "QuantileRegression",
+    "find_personal",
 ]
