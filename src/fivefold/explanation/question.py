@@ -10,7 +10,7 @@ from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.model import Model
 from fivefold.core.schema import Schema
 from fivefold.explanation.removal import MarginalRemoval, Removal
-from fivefold.perturb import Behind, Features, Groups, blank, word_groups
+from fivefold.perturb import Behind, Features, Groups, blank, superpixel_groups, word_groups
 
 AS_IT_IS = MarginalRemoval()
 
@@ -64,7 +64,7 @@ def asked(
         groups = groups_of(model.schema, x, features)
         checked = _checked(x, model.schema, "x")
         return Question(checked, blank(checked), groups)
-    groups = features.of(model.schema)
+    groups = groups_of(model.schema, x, features)
     checked = _checked(x, model.schema, "x")
     rows = _checked(background, model.schema, "background")
     if removal == AS_IT_IS:
@@ -102,10 +102,10 @@ def groups_of(schema: Schema, x: Inputs, features: Features) -> Groups:
 
     Raises:
         BadInput: There is no word in the text.
-        NotMeasurable: There are several texts.
+        NotMeasurable: There are several texts, or several images whose superpixels are asked for.
     """
     if not schema.is_text:
-        return features.of(schema)
+        return _superpixels(schema, x, features) or features.of(schema)
     if len(as_tensor(x)) != 1:
         raise NotMeasurable(
             "Each text has words of its own, and {n} texts were given at once.",
@@ -113,6 +113,20 @@ def groups_of(schema: Schema, x: Inputs, features: Features) -> Groups:
             n=len(as_tensor(x)),
         )
     return word_groups(as_tensor(x)[0])
+
+
+def _superpixels(schema: Schema, x: Inputs, features: Features) -> Groups | None:
+    """Return the pieces of the one image; None if pieces are not asked for."""
+    if schema.is_table or not features.pieces:
+        return None
+    image = _checked(x, schema, "x")
+    if len(image) != 1:
+        raise NotMeasurable(
+            "Each image has superpixels of its own, and {n} images were given at once.",
+            mend="Explain one image at a time, or set `pieces` to 0 for patches that all images share.",
+            n=len(image),
+        )
+    return superpixel_groups(image[0], features.pieces)
 
 
 def _checked(x: Inputs, schema: Schema, where: str) -> Float[Tensor, "rows ..."]:

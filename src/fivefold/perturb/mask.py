@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fivefold.core.errors import BadInput, no_text
-from fivefold.core.limits import Count
+from fivefold.core.errors import BadInput, NotMeasurable, no_text
+from fivefold.core.limits import Count, Natural
 from fivefold.core.schema import Schema
 from fivefold.perturb.behind import Behind
+from fivefold.perturb.one_hot import one_hot_columns
 from fivefold.perturb.room import in_parts
 
 Score: TypeAlias = Callable[[Tensor], Float[Tensor, "batch outputs"]]
@@ -42,21 +43,36 @@ class Features:
     Attributes:
         grid: An image is cut into this many rows and columns of patches (at most one per pixel).
         together: Names of table columns that are one feature, for each such feature.
+        one_hot: Whether columns that are one category between them are one feature: neighbours whose names
+            begin alike, if the schema says that they are 0 or 1 (perturb.one_hot_columns looks at rows).
+        pieces: An image is cut along its colours into about so many superpixels instead of patches, one
+            image at a time; 0 keeps the patches.
     """
 
     grid: Count = 4
     together: tuple[tuple[str, ...], ...] = ()
+    one_hot: bool = False
+    pieces: Natural = 0
 
     def of(self, schema: Schema) -> Groups:
         """Return the features of these inputs.
 
         Raises:
             BadInput: `together` names a column that does not exist, or one column twice.
-            NotMeasurable: They are texts.
+            NotMeasurable: They are texts, or each image has pieces of its own.
         """
         if schema.is_text:
             raise no_text("Hiding columns or patches")
-        return _columns(schema, self.together) if schema.is_table else _patches(schema, self.grid)
+        if not schema.is_table:
+            _refuse_pieces(self.pieces)
+            return _patches(schema, self.grid)
+        if not self.one_hot:
+            return _columns(schema, self.together)
+        named = {name for names in self.together for name in names}
+        found = [o for o in one_hot_columns(schema) if named.isdisjoint(o.columns)]
+        groups = _columns(schema, (*self.together, *(o.columns for o in found)))
+        short = {" + ".join(o.columns): o.name for o in found}
+        return groups._replace(names=tuple(short.get(n, n) for n in groups.names))
 
 
 def mean_score(
@@ -105,6 +121,14 @@ def mean_score(
     pairs, size = torch.arange(n_rows * n_masks), cells // (draws.shape[1] * flat.shape[1])
     found = torch.cat(list(in_parts(answered, pairs, size)))
     return found.unflatten(0, (n_masks, n_rows)).transpose(0, 1)
+
+
+def _refuse_pieces(pieces: int) -> None:
+    if pieces:
+        raise NotMeasurable(
+            "Each image has superpixels of its own, which are not known before it is seen.",
+            mend="Set `pieces` to 0: patches are the same for all images.",
+        )
 
 
 def _columns(schema: Schema, together: tuple[tuple[str, ...], ...]) -> Groups:

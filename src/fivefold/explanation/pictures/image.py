@@ -19,7 +19,9 @@ def draw_map(view: View, ax: "Axes | None") -> "Axes":
     """Draw the attributions of the patches alone."""
     if len(view.found.groups.shape) != 2:
         raise _no_image()
-    flat = view.values[0].reshape(view.found.groups.shape)
+    x, flat = view.found.x, view.values[0].reshape(view.found.groups.shape)
+    if x is not None and x.ndim == 4 and len(flat) == 1:  # superpixels lie in no grid
+        flat = view.values[0][view.found.groups.member].reshape(x.shape[1:])[0]
     ax = axes(ax, 4.6, 5.4)
     picture = ax.imshow(flat.numpy(), cmap=DIVERGING, interpolation="nearest", norm=symmetric(flat))
     colour_bar(ax, picture, view)
