@@ -28,6 +28,7 @@ from fivefold.deploy.server.listen import LOOPBACK
 from fivefold.deploy.server.settings import Detecting
 from fivefold.deploy.watch import Keeper, Monitor, Subject, read_reference, routes
 from fivefold.models import TorchModel
+from fivefold.privacy import PersonalScreen
 
 AUDIT = "audit.sqlite"
 RARE = 0.02  # false alarms that are worth refusing for
@@ -86,7 +87,8 @@ def serve(folder: Path, where: Where, settings: Settings, voice: Voice) -> None:
     found = read_guard(folder)
     guard, detector = found if found else (None, None)
     settings = replace(settings, hosts=where.hosts, detector=_mode(settings.detector, guard))
-    served = Served(model=model, settings=settings, detector=detector, keys=keys)
+    personal = PersonalScreen() if settings.refuses_personal else None
+    served = Served(model=model, settings=settings, detector=detector, keys=keys, personal=personal)
     monitor = _monitor(model, bundle, settings, guard)
     with _ledger(where.log, bundle, model) as ledger:
         sinks = [monitor, ledger] if ledger else [monitor]
@@ -157,7 +159,10 @@ def _say(
             share=f"{guard.fpr:.0%}",
         )
         _say_worth(guard, voice)
-    voice.say("Personal data: no filter; strings go to the model as they come.")
+    if settings.refuses_personal:
+        voice.say("Personal data: strings in which some are found are refused.")
+    else:
+        voice.say("Personal data: no filter; strings go to the model as they come.")
     if log is None:
         voice.say("Audit log: none; give --state FOLDER or --audit-log FILE.")
     else:
@@ -189,7 +194,14 @@ def _say_where(settings: Settings, address: tuple[str, int], voice: Voice) -> No
     voice.give({"url": url, "model": settings.name})
 
 
-def settings_of(folder: Path, name: str, rate: tuple[float, int], detector: Detecting) -> Settings:
+def settings_of(
+    folder: Path,
+    name: str,
+    rate: tuple[float, int],
+    detector: Detecting,
+    *,
+    refuses_personal: bool = False,
+) -> Settings:
     """Return the limits of the guards; the model is named after its run if not otherwise.
 
     Raises:
@@ -203,4 +215,10 @@ def settings_of(folder: Path, name: str, rate: tuple[float, int], detector: Dete
             mend="Choose another one with --name.",
         )
     per_second, burst = rate
-    return Settings(name=name, per_second=per_second or None, burst=burst, detector=detector)
+    return Settings(
+        name=name,
+        per_second=per_second or None,
+        burst=burst,
+        detector=detector,
+        refuses_personal=refuses_personal,
+    )

@@ -22,9 +22,11 @@ from fivefold.deploy.guard import rate_for
 from fivefold.deploy.server.alarm import Alarm
 from fivefold.deploy.server.call import Call
 from fivefold.deploy.server.forward import Work, forward_of
+from fivefold.deploy.server.personal import Personal
 from fivefold.deploy.server.refused import Refused
 from fivefold.models import TorchModel
 from fivefold.perturb import pgd
+from fivefold.privacy import PersonalScreen
 from fivefold.security import Detection
 from seeding import seeded
 
@@ -116,3 +118,17 @@ def test_an_adversarial_image_is_refused_and_the_ordinary_ones_are_not(
     flagged = through(Alarm(alarm.threshold, refuses=False), work, evil).flagged
     assert len(flagged) == refused
     assert work(as_tensor(batch.x)).scores is not None
+
+
+def test_personal_data_are_refused_by_kind_and_never_repeated() -> None:
+    guard = Personal(PersonalScreen())
+    call = Call({}, {}, "infer", 0.0)
+    call.strings = ("an ordinary question", "订单 20240115 已发货")
+    guard(call)
+    call.strings = ("write to ann@example.org", "手机 13912345678")
+    with pytest.raises(Refused, match="Personal data") as refused:
+        guard(call)
+    assert (refused.value.status, refused.value.refusal) == (422, "personal")
+    told = refused.value.reason.words("zh") + str(refused.value.reason)
+    assert "ann@" not in told
+    assert "1391" not in told

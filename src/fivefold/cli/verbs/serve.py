@@ -47,6 +47,13 @@ def serve(  # noqa: PLR0913  every option of a server
             help="Examples unlike the training data: auto refuses them if it is wrong about 2 % at most, and flags otherwise."
         ),
     ] = DetectorMode.AUTO,
+    refuse_personal: Annotated[
+        bool,
+        typer.Option(
+            "--refuse-personal",
+            help="Refuse strings with personal data: identity cards, telephones, bank cards, addresses of e-mail.",
+        ),
+    ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(help="A further name by which callers may know this server."),
@@ -70,5 +77,7 @@ def serve(  # noqa: PLR0913  every option of a server
         host=host, port=port, token_file=token_file, state=state, key=key,
         names=tuple(allow_host or ()), audit_log=audit_log,
     )  # fmt: skip
-    settings = settings_of(bundle, name, (rate, burst), detector.value)
+    settings = settings_of(
+        bundle, name, (rate, burst), detector.value, refuses_personal=refuse_personal
+    )
     serve(bundle, where, settings, voice)

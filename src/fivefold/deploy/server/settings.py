@@ -31,6 +31,7 @@ class Settings:
         hosts: Names by which a caller may know the server; empty for any.
         detector: Whether the detector refuses, flags, or is not asked; "auto" refuses if whoever serves does not
             decide otherwise.
+        refuses_personal: Whether strings with personal data are refused.
     """
 
     name: str = "model"
@@ -49,3 +50,4 @@ class Settings:
     burst: Count = 100
     hosts: tuple[str, ...] = LOOPBACK
     detector: Detecting = "refuse"
+    refuses_personal: bool = False
