@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fivefold.core.errors import BadInput
-from fivefold.privacy.personal import FINDERS, find_personal
+from fivefold.privacy.personal import FINDERS, RULES, find_personal
 from fivefold.privacy.personal.plain import plain
 
 QUICK = settings(max_examples=20, deadline=None, derandomize=True)
@@ -15,6 +15,14 @@ PERSONAL = [
     ("tel13812345678", "mobile number", "13812345678"),
     ("call +86 138-1234-5678.", "mobile number", "+86 138-1234-5678"),
     ("手机：１３８　１２３４　５６７８", "mobile number", "１３８　１２３４　５６７８"),
+    ("姓名,13812345678,18", "mobile number", "13812345678"),
+    ("id_13812345678_a.jpg", "mobile number", "13812345678"),
+    ("138.1234.5678", "mobile number", "138.1234.5678"),
+    ("ID11010519491231002X", "resident ID card", "11010519491231002X"),
+    ("card4111111111111111a", "bank card", "4111111111111111"),
+    ("护照号是 E 1234 5678", "passport", "E 1234 5678"),
+    ("Passport Number: L898902C3", "passport", "L898902C3"),
+    ("O'brien@example.com", "e-mail address", "O'brien@example.com"),
     ("13812345678万先生", "mobile number", "13812345678"),
     ("138\u200b1234\u200b5678", "mobile number", "138\u200b1234\u200b5678"),
     ("身份证号 11010519491231002X", "resident ID card", "11010519491231002X"),
@@ -38,6 +46,7 @@ PERSONAL = [
 ]
 ORDINARY = [
     "订单号：13812345678",
+    "订单号为13812345678",
     "order no. 13812345678",
     "NO13812345678",
     "订单20231231123456789012",
@@ -77,6 +86,12 @@ def test_a_mixed_line():
     ]
     assert find_personal("护照E12345678")[0].confidence == "context"
     assert find_personal("11010519491231002X")[0].confidence == "checked"
+
+
+@pytest.mark.parametrize("gap", [",", "/", "-", ";", "、", "\n", "\t"])
+def test_two_numbers_in_a_row(gap):
+    found = find_personal(f"13812345678{gap}13912345678")
+    assert [f.text for f in found] == ["13812345678", "13912345678"]
 
 
 def test_findings_that_overlap_become_one_and_leave_nothing_over():
@@ -145,4 +160,4 @@ def test_only_texts(wrong):
 def test_every_kind_has_a_chinese_name():
     from fivefold.core.text import chinese
 
-    assert {f.kind for f in FINDERS} <= chinese().keys()
+    assert {f.kind for f in FINDERS + RULES} <= chinese().keys()

@@ -2,7 +2,16 @@
 
 from fivefold.privacy.personal.finder import Finder, Finding
 from fivefold.privacy.personal.pseudonymiser import Pseudonymiser
+from fivefold.privacy.personal.rules import RULES
 from fivefold.privacy.personal.scan import FINDERS, find_personal
 from fivefold.privacy.personal.screen import PersonalScreen
 
-__all__ = ["FINDERS", "Finder", "Finding", "PersonalScreen", "Pseudonymiser", "find_personal"]
+__all__ = [
+    "FINDERS",
+    "RULES",
+    "Finder",
+    "Finding",
+    "PersonalScreen",
+    "Pseudonymiser",
+    "find_personal",
+]

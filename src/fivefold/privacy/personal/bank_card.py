@@ -2,7 +2,7 @@
 
 import re
 
-from fivefold.privacy.personal.finder import ALONE, ENDS, Finder, Match, Span
+from fivefold.privacy.personal.finder import NO_DIGIT_BEFORE, NO_DIGIT_BEHIND, Finder, Match, Span
 from fivefold.privacy.personal.plain import compact
 
 SHORTEST = 14
@@ -45,7 +45,9 @@ def _check(match: Match) -> Span | None:
 
 BANK_CARD = Finder(
     kind="bank card",
-    pattern=re.compile(ALONE + r"[2-6][0-9]{3}(?:[ -]{0,2}[0-9]){10,15}" + ENDS),
+    pattern=re.compile(
+        NO_DIGIT_BEFORE + r"[2-6][0-9]{3}(?:[ -]{0,2}[0-9]){10,15}" + NO_DIGIT_BEHIND
+    ),
     check=_check,
     confidence="checked",
 )

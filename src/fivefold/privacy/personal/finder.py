@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple, TypeAlias
 Confidence: TypeAlias = Literal["checked", "context", "pattern", "rule"]
 Match: TypeAlias = re.Match[str]
 
-ALONE = r"(?<![0-9A-Za-z_])"  # nothing that would make it the tail of a longer number or word
-ENDS = r"(?![0-9A-Za-z_])"
+ALONE = r"(?<![0-9A-Za-z])"  # not the tail of a longer number or word
+ENDS = r"(?![0-9A-Za-z])"
+NO_DIGIT_BEFORE = r"(?<![0-9])"
+NO_DIGIT_BEHIND = r"(?![0-9])"
 
 
 class Span(NamedTuple):

@@ -22,6 +22,6 @@ def _check(match: Match) -> Span | None:
 
 IP_ADDRESS = Finder(
     kind="IP address",
-    pattern=re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z_]|\.[0-9])"),
+    pattern=re.compile(r"(?<![0-9A-Za-z.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z]|\.[0-9])"),
     check=_check,
 )

@@ -16,13 +16,13 @@ SECOND = {
 }
 NOT_A_PHONE = re.compile(
     r"(?:订单号?|单号|流水号?|运单号?|编号|交易号|快递|ISBN|order(?: (?:no|number|id))?|invoice|tracking"
-    r"|\bref|[$¥￥€£])[:：.# ]{0,3}$",
+    r"|\bref|[$¥￥€£])[:：.# 为是]{0,3}$",
     re.IGNORECASE,
 )
-AMOUNT = r"(?![0-9A-Za-z_]|[.,][0-9]|[ ]?(?:元|块钱|美元|万元|亿元|USD|CNY|RMB))"
+AMOUNT = r"(?![0-9A-Za-z]|[.][0-9]{1,2}(?![0-9])|[ ]?(?:元|块钱|美元|万元|亿元|USD|CNY|RMB))"
 BEFORE = (
-    r"(?:(?<![0-9A-Za-z_.+-])|(?<=[^0-9][.-])|(?<=^[.-])"
-    r"|(?<=tel)|(?<=phone)|(?<=mobile)|(?<=wechat)|(?<=wx)|(?<=vx))"
+    r"(?:(?<![0-9A-Za-z.+-])|(?<=[^0-9][.-])|(?<=^[.-])"
+    r"|(?<=1[3-9][0-9]{9}[.-])|(?<=tel)|(?<=phone)|(?<=mobile)|(?<=wechat)|(?<=wx)|(?<=vx))"
 )
 
 
@@ -40,7 +40,7 @@ def _check(match: Match) -> Span | None:
 MOBILE = Finder(
     kind="mobile number",
     pattern=re.compile(
-        BEFORE + r"(?:\(?(?:\+|00)?86\)?[ -]{0,2})?1[3-9][0-9](?:[ -]{0,2}[0-9]{4}){2}" + AMOUNT,
+        BEFORE + r"(?:\(?(?:\+|00)?86\)?[ -]{0,2})?1[3-9][0-9](?:[ .-]{0,2}[0-9]{4}){2}" + AMOUNT,
         re.IGNORECASE,
     ),
     check=_check,

@@ -9,13 +9,13 @@ from functools import cache
 from unicodedata import category, decimal
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d\u30fc"
-BLANKS = "\t\u00a0\u00ad\u2002\u2003\u2007\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
+BLANKS = "\u00a0\u00ad\u2002\u2003\u2007\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
 SEPARATORS = re.compile(r"[ ().·-]+")
 
 
 def plain(text: str) -> str:
     """Return `text` with full-width and foreign digits, letters, blanks and dashes made ASCII."""
-    return text if text.isascii() and "\t" not in text else text.translate(_table())
+    return text if text.isascii() else text.translate(_table())
 
 
 def compact(plain_text: str) -> str:

@@ -15,7 +15,7 @@ N_SIGNS = 16  # 64 bits: two of a million values get the same pseudonym with pro
 LETTERS = str.maketrans(
     "0123456789abcdef", "abcdefghijklmnop"
 )  # letters are never taken for a number
-AS_WRITTEN = frozenset(["e-mail address", "IP address", "name", "address"])
+AS_WRITTEN = frozenset(["e-mail address", "IP address", "personal name", "postal address"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from fivefold.privacy.personal.finder import ALONE, ENDS, Finder, Match, Span
+from fivefold.privacy.personal.finder import NO_DIGIT_BEFORE, NO_DIGIT_BEHIND, Finder, Match, Span
 from fivefold.privacy.personal.plain import compact
 
 PROVINCES = frozenset(
@@ -78,7 +78,9 @@ def _check(match: Match) -> Span | None:
 
 RESIDENT_ID = Finder(
     kind="resident ID card",
-    pattern=re.compile(ALONE + r"[1-8](?:[ -]{0,2}[0-9]){16}[ -]{0,2}[0-9Xx]" + ENDS),
+    pattern=re.compile(
+        NO_DIGIT_BEFORE + r"[1-8](?:[ -]{0,2}[0-9]){16}[ -]{0,2}[0-9Xx]" + NO_DIGIT_BEHIND
+    ),
     check=_check,
     confidence="checked",
 )
