@@ -60,6 +60,7 @@ from fivefold.explanation.removal import (
 )
 from fivefold.explanation.removal_gap import RemovalGap
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
+from fivefold.explanation.scale import Scale, explain_spread, explain_to
 from fivefold.explanation.stability import Stability
 from fivefold.explanation.stream import explain_all
 from fivefold.explanation.trees import TreeSHAP
@@ -108,6 +109,7 @@ __all__ = [
     "Removal",
     "RemovalGap",
     "SampledInteractions",
+    "Scale",
     "SmoothGrad",
     "Stability",
     "Surrogate",
@@ -123,6 +125,8 @@ __all__ = [
     "explain",
     "explain_all",
     "explain_answer",
+    "explain_spread",
+    "explain_to",
     "interactions",
     "surrogate",
 ]
