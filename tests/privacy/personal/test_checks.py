@@ -134,3 +134,8 @@ def test_accounts(account):
     assert [f.text for f in find_personal(f"to {account} today")] == [account]
     assert kinds(f"to {account[:-1]}{(int(account[-1]) + 1) % 10} today") == []
     assert kinds(f"to {account}7 today") == []
+
+
+def test_a_credit_code_belongs_to_a_region():
+    first = "91990000600037341"
+    assert kinds(f"代码：{first}{check_of_code(first)}") == []

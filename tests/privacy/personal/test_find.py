@@ -1,11 +1,13 @@
 """What is found in lines of Chinese and English, and what is left alone."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fivefold.core.errors import BadInput
-from fivefold.privacy.personal import FINDERS, RULES, find_personal
+from fivefold.privacy.personal import FINDERS, RULES, Finder, find_personal
 from fivefold.privacy.personal.plain import plain
 
 QUICK = settings(max_examples=20, deadline=None, derandomize=True)
@@ -31,6 +33,7 @@ PERSONAL = [
     ("护照号码：E12345678", "passport", "E12345678"),
     ("my passport no. is 512345678 ok", "passport", "512345678"),
     ("车牌京A12345停在门口", "vehicle plate", "京A12345"),
+    ("车牌京a·1234b", "vehicle plate", "京a·1234b"),
     ("新能源粤B·D12345", "vehicle plate", "粤B·D12345"),
     ("货车沪A12345D", "vehicle plate", "沪A12345D"),
     ("教练车苏E1234学", "vehicle plate", "苏E1234学"),
@@ -161,3 +164,12 @@ def test_every_kind_has_a_chinese_name():
     from fivefold.core.text import chinese
 
     assert {f.kind for f in FINDERS + RULES} <= chinese().keys()
+
+
+def test_a_long_finding_takes_in_every_short_one_inside_it():
+    finders = [
+        Finder(kind=kind, pattern=re.compile(pattern))
+        for kind, pattern in [("b", "bb"), ("all", "abbcdde"), ("d", "dd"), ("tail", "ef")]
+    ]
+    assert [(f.kind, f.text) for f in find_personal("_abbcddef_", finders)] == [("all", "abbcddef")]
+    assert [f.kind for f in find_personal("bbdd", finders)] == ["b", "d"]

@@ -84,6 +84,8 @@ def test_a_stream_is_read_one_by_one():
 def test_short_keys_and_other_things_than_texts_are_refused():
     with pytest.raises(BadInput, match="guessed"):
         Pseudonymiser(key=b"short")
+    with pytest.raises(BadInput, match="bytes"):
+        Pseudonymiser(key="k" * 32)  # pyright: ignore[reportArgumentType]
     with pytest.raises(BadInput, match="int"):
         list(Pseudonymiser().stream(iter([1])))  # pyright: ignore[reportArgumentType]
 

@@ -19,9 +19,9 @@ def _check(match: Match) -> Span | None:
 PLATE = Finder(
     kind="vehicle plate",
     pattern=re.compile(
-        rf"[{PROVINCES}][A-HJ-Z][ ·•.-]?(?:{SMALL}|{LARGE}|{SIGN}{{4}}[A-HJ-NP-Z0-9挂学警港澳])"
+        rf"[{PROVINCES}](?i:[A-HJ-Z][ ·•.-]?(?:{SMALL}|{LARGE}|{SIGN}{{4}}[A-HJ-NP-Z0-9挂学警港澳]))"
         + ENDS,
-        re.IGNORECASE | re.ASCII,
+        re.ASCII,
     ),
     check=_check,
 )

@@ -36,7 +36,15 @@ class Pseudonymiser:
     finders: tuple[Finder, ...] = FINDERS
 
     def __post_init__(self) -> None:
-        if self.key is not None and len(self.key) < LEAST_KEY:
+        if self.key is None:
+            return
+        if not isinstance(self.key, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadInput(
+                "A key is made of bytes, and this is a {kind}.",
+                mend="Make one with secrets.token_bytes(32) and keep it apart from the texts.",
+                kind=type(self.key).__name__,
+            )
+        if len(self.key) < LEAST_KEY:
             raise BadInput(
                 "A key of {n} bytes can be guessed; at least {least} are needed.",
                 mend="Make one with secrets.token_bytes(32) and keep it apart from the texts.",
