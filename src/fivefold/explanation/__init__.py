@@ -32,6 +32,7 @@ from fivefold.explanation.influence import (
     LastLayerInfluence,
     NearestExamples,
     RandomInfluence,
+    Retraining,
     TracIn,
     decided,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Recourse",
     "Removal",
     "RemovalGap",
+    "Retraining",
     "SampledInteractions",
     "Scale",
     "SmoothGrad",

@@ -1,5 +1,7 @@
 """Influences against models that were trained anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,10 @@ from scipy.stats import rankdata
 
 from fivefold.core.data import Seen, Splits
 from fivefold.core.errors import NotMeasurable
+from fivefold.core.evidence import Evidence
 from fivefold.core.lineage import Claim, Record
 from fivefold.core.loss import loss_of
-from fivefold.explanation.influence import (
+from fivefold.explanation import (
     DatamodelingScore,
     LastLayerInfluence,
     RandomInfluence,
@@ -32,6 +35,12 @@ def splits_of(task, n=60):
     return Splits(Seen(examples(task, n=n), examples(task, n=5, seed=8)), examples(task, n=12, seed=9))  # fmt: skip
 
 
+def only(findings):
+    (found,) = findings
+    assert isinstance(found, Evidence)
+    return found
+
+
 def trained(task, splits):
     first = network(task)
     (model,) = Retraining(epochs=60, optimizer=AdamW(lr=0.05))(
@@ -45,13 +54,15 @@ def test_last_layer_influence_foretells_and_chance_does_not(task, rng):
     splits = splits_of(task)
     model = trained(task, splits)
     again = Retraining(epochs=60, optimizer=AdamW(lr=0.05))
-    (ours,) = DatamodelingScore(n_rows=10, n_models=24, retraining=again)(model, splits, rng=rng)
-    (luck,) = DatamodelingScore(
-        influencer=RandomInfluence(), n_rows=10, n_models=24, retraining=again
-    )(model, splits, rng=rng)
-    assert ours.low > 0.3
+    probe = DatamodelingScore(n_rows=10, n_models=40, retraining=again)
+    ours = only(probe(model, splits, rng=rng))
+    luck = only(replace(probe, influencer=RandomInfluence())(model, splits, rng=rng))
+    assert ours.chart is not None
+    assert ours.low > 0.1
     assert luck.low <= 0 <= luck.high
     assert ours.value > luck.high
+    assert [row["method"] for row in ours.chart.rows][1:] == ["NearestExamples", "RandomInfluence"]
+    assert f"{ours.chart.rows[1]['rank correlation']:.4g}" in str(ours.note)
 
 
 def test_the_score_is_the_mean_rank_correlation(rng):
@@ -93,7 +104,7 @@ def test_every_part_learns_each_of_its_rows_once_an_epoch(rng):
 def test_wrong_labels_are_found(rng):
     splits = splits_of(CLASSES, n=200)
     probe = WrongLabels(retraining=Retraining(epochs=40, optimizer=AdamW(lr=0.05)))
-    (found,) = probe(network(CLASSES), splits, rng=rng)
+    found = only(probe(network(CLASSES), splits, rng=rng))
     assert found.low > 0.5
     assert "20 of 200" in found.setting
 
@@ -107,7 +118,28 @@ def test_area_under_the_curve_counts_pairs(rng):
     assert low < value < high
 
 
+def test_an_order_without_a_mistake_is_not_certain():
+    is_hit = torch.arange(30) < 5
+    value, low, high = roc_area(is_hit.double(), is_hit)
+    assert (value, high) == (1, 1)
+    assert low < 0.5  # five of five tell little
+
+
+def test_the_interval_knows_that_rows_share_the_models(rng):
+    """Rows that all say the same are one row: the interval must not shrink with their number."""
+    widths = []
+    for n_rows in (5, 200):
+        parts = parts_of(40, 20, 0.5, rng)
+        values = torch.randn(1, 40, generator=rng).double().expand(n_rows, -1)
+        seen = torch.randn(1, 20, generator=rng).double().expand(n_rows, -1)
+        found = datamodeling_score(values, parts, seen)
+        widths.append(found.high - found.low)
+    assert min(widths) > 0.6
+
+
 def test_what_cannot_be_measured_says_so(rng):
+    with pytest.raises(ValueError, match="at least 3 models"):
+        DatamodelingScore(n_models=2)
     splits = splits_of(NUMBER)
     with pytest.raises(NotMeasurable, match="classifier"):
         WrongLabels()(network(NUMBER), splits, rng=rng)

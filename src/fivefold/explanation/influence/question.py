@@ -45,7 +45,8 @@ def asked(model: Model | Sequence[Model], train: Batch, x: Batch, *, reveal: boo
     if any(m.task != first.task or m.schema != first.schema for m in models):
         raise BadInput("The models do not answer one and the same question.", mend="Give checkpoints of one training, or models trained apart on the same data.")  # fmt: skip
     for one in models:
-        _refuse_private(one, reveal)
+        if not reveal:
+            _refuse_private(one)
     for data, where in ((train, "train"), (x, "x")):
         _check_inputs(data, first.schema, where)
         _check_targets(data.y, first.task, where)
@@ -58,13 +59,13 @@ def decided(model: Model, x: Inputs) -> Batch:
     return Batch(x, answer.argmax(-1) if model.task.is_classification else answer[:, 0])
 
 
-def is_private(model: Model) -> bool:
-    """Whether a step in its history claims a privacy guarantee."""
-    return any(record.claim.privacy for record in model.lineage)
+def _refuse_private(model: Model) -> None:
+    """Raise an error if a step in the history of the model claims a privacy guarantee.
 
-
-def _refuse_private(model: Model, reveal: bool) -> None:
-    if is_private(model) and not reveal:
+    Raises:
+        NotMeasurable: It does.
+    """
+    if any(record.claim.privacy for record in model.lineage):
         raise NotMeasurable(
             "This model was trained with a privacy guarantee, and influences are computed from the training rows without any noise: whoever sees them learns more of single rows than the guarantee allows.",
             mend="Give reveal=True if every reader of the result may see the training rows.",

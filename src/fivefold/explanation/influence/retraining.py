@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
@@ -18,6 +19,17 @@ from fivefold.core.randomness import fresh_seed, spawn
 from fivefold.core.step import Step
 from fivefold.training.fit import fit
 from fivefold.training.optimizer import SGD, AdamW, Optimizer
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """Trains networks of one kind anew, each on a part of the data."""
+
+    def __call__(
+        self, model: HasArchitecture, train: Batch, parts: Bool[Tensor, "part row"], rng: Generator
+    ) -> list[Model]:
+        """Return one trained model per part, each of equally many rows."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
