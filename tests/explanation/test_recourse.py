@@ -58,3 +58,10 @@ def test_a_number_has_to_cross_the_middle(trained_numbers, numbers):
 def test_images_have_no_columns(trained_images, images):
     with pytest.raises(NotMeasurable, match="columns"):
         Recourse()(trained_images, images.splits, rng=seeded())
+
+
+def test_answers_that_are_the_middle_have_to_move_too():
+    """Half of the answers are the median itself, as those of a tree may be."""
+    x = torch.randn(200, 2, generator=seeded())
+    model = of_columns(2, lambda v: v[:, 0].clamp(min=0))
+    assert measured(model, x, plausibility=0)["recourse"].value == 1

@@ -28,8 +28,8 @@ MOST_BARS = 12
 class Recourse(Probe):
     """Share of rows whose answer a change that the schema allows turns, and how large the smallest found is.
 
-    Of classes any other will do; a number has to reach the other side of the median answer to the
-    training rows. The search finds what it finds: the share is a lower bound of what exists, the
+    Of classes any other will do; a number has to reach the median answer to the training rows, or its
+    other side. The search finds what it finds: the share is a lower bound of what exists, the
     changes are an upper bound of the smallest. No clock ends it.
 
     Attributes:

@@ -110,7 +110,7 @@ def test_where_nothing_may_change_the_failure_is_said():
     )
     found = found_for(model, torch.ones(2, 2), torch.randn(50, 2, generator=seeded()), seed=0)
     assert not found.found.any()
-    assert not found.is_stopped
+    assert not found.is_stopped.any()
     assert "No column" in found.sentences(1)[0]
     assert found.n_evaluations.tolist() == [0, 0]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from games import of_columns
-from searching import found_for
+from searching import FOREVER, found_for
 
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
@@ -53,6 +53,7 @@ def test_json_and_csv_hold_the_same(found, tmp_path):
     assert json.loads((tmp_path / "found.json").read_text()) == told
     assert (tmp_path / "found.csv").read_text() == found.to_csv()
     assert len(told["rows"]) == 3
+    assert told["seconds"] == FOREVER
     first = told["rows"][0]["answers"][0]
     assert first["changes"] == [{"column": "income", "from": 31000.0, "to": 42100.0}]
     assert first["after"] == "approve"

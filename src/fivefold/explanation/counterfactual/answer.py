@@ -45,7 +45,7 @@ class Counterfactuals:
         n_evaluations: Answers asked of the model for each row.
         is_done: Whether the row is as wanted already.
         may_change: Whether any column of the row may change.
-        is_stopped: Whether the time limit ended the search.
+        is_stopped: Whether the time limit ended the search of a row, `(rows,)`.
         seconds: The time limit.
         schema: What the columns are.
         task: What is predicted.
@@ -61,7 +61,7 @@ class Counterfactuals:
     n_evaluations: Int[Tensor, " rows"]
     is_done: Bool[Tensor, " rows"]
     may_change: Bool[Tensor, " rows"]
-    is_stopped: bool
+    is_stopped: Bool[Tensor, " rows"]
     seconds: float
     schema: Schema
     task: Task

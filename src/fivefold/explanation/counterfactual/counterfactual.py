@@ -135,12 +135,12 @@ def sought(
     judge = Judge(model=model, until=until)
     goal = goal_from(_start(judge, x))
     seed, ruler = fresh_seed(rng), ruler_of(model.schema, background, rng)
-    known = _known(judge, background, rng)
+    known = _known(judge, background, until, rng)
     parts = list(torch.arange(len(x)).split(_size(x.shape[1])))
     found: list[_Found] = []
     for i, part in enumerate(track(parts, "counterfactuals")):
         now = monotonic()
-        judge.until = now + (until - now) / (len(parts) - i)
+        judge.begin(now + (until - now) / (len(parts) - i), kept_back=2 * method.n * len(part))
         hunt = _hunt(method, x[part], goal.take(part), ruler, judge)
         search(hunt, known, Generator().manual_seed(seed))
         found.append(_confirmed(method, hunt))
@@ -156,7 +156,7 @@ def sought(
         n_evaluations=whole[5],
         is_done=goal.is_met(goal.excess(goal.start[:, None])[:, 0]),
         may_change=whole[6].bool(),
-        is_stopped=judge.is_late,
+        is_stopped=whole[7].bool(),
         seconds=method.seconds,
         schema=model.schema,
         task=model.task,
@@ -173,11 +173,11 @@ class _Found(NamedTuple):
     usual: Tensor
     n_evaluations: Tensor
     may_change: Tensor
+    is_stopped: Tensor
 
 
 def _hunt(method: Counterfactual, x: Tensor, goal: Goal, ruler: Ruler, judge: Judge) -> Hunt:
     rules = rules_of(judge.model.schema, x, method.actions, goal.direction())
-    judge.kept_back = 2 * method.n * len(x)
     taste = Taste(method.sparsity, method.plausibility)
     hunt = Hunt(rules=rules, goal=goal, ruler=ruler, judge=judge, taste=taste, budget=method.budget)
     hunt.live &= ~goal.is_met(goal.excess(goal.start[:, None])[:, 0])
@@ -187,6 +187,8 @@ def _hunt(method: Counterfactual, x: Tensor, goal: Goal, ruler: Ruler, judge: Ju
 
 def _confirmed(method: Counterfactual, hunt: Hunt) -> _Found:
     """Return the answers that the model confirms and the schema allows, both asked anew."""
+    unasked = hunt.goal.start.isnan().any(1)
+    is_stopped = (hunt.live & hunt.judge.is_late) | unasked
     hunt.judge.kept_back = 0
     found: Caught = caught(hunt, method.n)
     x, schema, way = hunt.rules.x, hunt.judge.model.schema, hunt.goal.direction()
@@ -196,7 +198,9 @@ def _confirmed(method: Counterfactual, hunt: Hunt) -> _Found:
     outlier = torch.where(good, hunt.ruler.outlier(found.values), torch.nan)
     distance = found.distance.masked_fill(~good, torch.inf)
     may_change = hunt.rules.is_free.any(1)
-    return _Found(values, outputs, distance, outlier, hunt.usual, hunt.spent, may_change)
+    return _Found(
+        values, outputs, distance, outlier, hunt.usual, hunt.spent, may_change, is_stopped
+    )
 
 
 def _start(judge: Judge, x: Tensor) -> Float[Tensor, "rows outputs"]:
@@ -209,11 +213,13 @@ def _start(judge: Judge, x: Tensor) -> Float[Tensor, "rows outputs"]:
     return answers
 
 
-def _known(judge: Judge, background: Tensor, rng: Generator) -> Known:
+def _known(judge: Judge, background: Tensor, until: float, rng: Generator) -> Known:
+    """Return the background with as many of its answers as a third of the time allows; NaN for the others."""
     some = torch.randperm(len(background), generator=rng)[:MOST_BACKGROUND]
-    answers, done = judge.answers(background[some])
+    judge.begin(monotonic() + (until - monotonic()) / 3)
+    answers, _ = judge.answers(background[some])
     net = judge.model.net if isinstance(judge.model, HasNet) else None
-    return Known(background[some][done], answers[done], net)
+    return Known(background[some], answers, net)
 
 
 def _size(columns: int) -> int:

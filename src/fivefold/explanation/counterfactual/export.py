@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ def kept(told: str, path: Path | None) -> str:
 def as_json(found: "Counterfactuals") -> str:
     """Return everything as JSON; what does not exist is null."""
     rows = [_row(found, row) for row in range(len(found.x))]
-    whole = {"is_stopped": found.is_stopped, "seconds": found.seconds, "rows": rows}
+    limit = found.seconds if isfinite(found.seconds) else None
+    whole = {"seconds": limit, "rows": rows}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False)
 
 
@@ -59,6 +61,7 @@ def _row(found: "Counterfactuals", row: int) -> dict[str, Any]:
     return {
         "row": row,
         "before": outcome(found, row) if has_answer else None,
+        "is_stopped": bool(found.is_stopped[row]),
         "n_evaluations": int(found.n_evaluations[row]),
         "why_none": None if answers else failure(found, row).words(),
         "answers": [_answer(found, row, a) for a in answers],

@@ -109,12 +109,20 @@ def goal_of(
 
 
 def across(task: Task, start: Float[Tensor, "rows outputs"], middle: float) -> Goal:
-    """Return the goal of changing class; for numbers, of changing to the other side of `middle`."""
+    """Return the goal of changing class; for numbers, of reaching `middle` or its other side.
+
+    An answer that is `middle` has to rise above it.
+    """
     if task.is_classification:
         return goal_of(task, start, None)
-    is_below, far = start[:, 0] < middle, torch.full((len(start),), torch.inf).double()
-    low, high = torch.where(is_below, middle, -far), torch.where(is_below, far, middle)
-    return goal_of(task, start, (-torch.inf, torch.inf))._replace(low=low, high=high)
+    value, ends = start[:, 0].double(), torch.tensor([-torch.inf, torch.inf]).double()
+    centre = torch.tensor(middle, dtype=torch.float64)
+    just_above = torch.nextafter(centre, ends[1])
+    low = torch.where(value < centre, centre, just_above)
+    is_above = value > centre
+    return goal_of(task, start, (-torch.inf, torch.inf))._replace(
+        low=torch.where(is_above, ends[0], low), high=torch.where(is_above, centre, ends[1])
+    )
 
 
 def _class(task: Task, want: Want) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fivefold.core.model import Model
 
+KEPT = 0.1  # of the time at most, for a last confirmation
 FIRST, LARGEST = 32, 4096  # rows in the first batch, which is to show how slow the model is; in any
 
 
@@ -19,7 +20,8 @@ class Judge:
     Attributes:
         model: What is asked.
         until: When to stop, on the monotonic clock.
-        kept_back: Answers that there must still be time for afterwards.
+        kept_back: Answers that there should still be time for afterwards.
+        span: Seconds of this part of the search, of which a tenth at most is kept back.
         size: Rows of the next batch. It doubles with each, so that a run that the clock does not stop
             is the same run on a slow machine.
         n: Answers so far.
@@ -30,6 +32,7 @@ class Judge:
     model: Model
     until: float
     kept_back: int = 0
+    span: float = 0.0
     size: int = FIRST
     n: int = 0
     seconds: float = 0.0
@@ -54,13 +57,15 @@ class Judge:
             done += size
         return found, torch.arange(len(x)) < done
 
+    def begin(self, until: float, kept_back: int = 0) -> None:
+        """Begin a part of the search that has to end at `until`."""
+        self.until, self.kept_back, self.is_late = until, kept_back, False
+        self.span = until - monotonic()
+
     def _affordable(self) -> int:
         """Return how many answers there is time for, at the pace so far."""
-        left, pace = self.until - monotonic(), self.seconds / max(self.n, 1)
+        pace = self.seconds / max(self.n, 1)
+        left = self.until - monotonic() - min(self.kept_back * pace, KEPT * self.span)
         if left <= 0:
             return 0
-        return (
-            LARGEST
-            if pace * (LARGEST + self.kept_back) <= left
-            else max(int(left / pace) - self.kept_back, 0)
-        )
+        return LARGEST if pace * LARGEST <= left else int(left / pace)

@@ -81,7 +81,8 @@ def as_html(found: "Counterfactuals") -> str:
         n=len(found.x),
         evaluations=int(found.n_evaluations.sum()),
     )
-    stopped = text("The time limit ended the search.") if found.is_stopped else Text("")
+    late = int(found.is_stopped.sum())
+    stopped = text("The time limit ended the search of {n} rows.", n=late) if late else Text("")
     lead = escape(" ".join(str(s) for s in (summary, stopped) if s))
     return f"<div><p>{lead}</p>{''.join(_table(found, row) for row in rows)}</div>"
 

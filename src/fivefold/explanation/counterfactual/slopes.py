@@ -44,5 +44,7 @@ def _slope(
         excess = hunt.goal.excess(answers[:, None])[:, 0]
         if not excess.requires_grad:
             return excess.detach(), torch.zeros_like(start)
-        slope = torch.autograd.grad(excess.sum(), inside)[0]
+        slope = torch.autograd.grad(
+            excess.sum(), inside, allow_unused=True, materialize_grads=True
+        )[0]
     return excess.detach().nan_to_num(nan=-1.0, neginf=-1.0), slope.nan_to_num(0.0, 0.0, 0.0)

@@ -25,7 +25,7 @@ def failure(found: "Counterfactuals", row: int) -> Text:
         return text("The answer is as wanted already.")
     if not found.may_change[row]:
         return text("No column of this row may change, so that no change can turn the answer.")
-    if found.is_stopped:
+    if found.is_stopped[row]:
         return text(
             "None found in {n} evaluations of the model, when the limit of {seconds} seconds was reached.",
             n=n,

@@ -46,7 +46,7 @@ def _in_ray(ray: Any, job: Job, blocks: Iterator[Tensor], workers: int) -> Itera
 def _spread(ray: Any, job: Job, blocks: Iterator[Tensor], many: int) -> Iterator[Attribution]:
     work, shared, waiting = ray.remote(done_elsewhere), ray.put(job), deque[Any]()
     for block in blocks:
-        waiting.append(work.remote(shared, block.numpy()))
+        waiting.append(work.remote(shared, block.detach().cpu().numpy()))
         if len(waiting) >= AHEAD * many:
             yield arrived(ray.get(waiting.popleft()))
     while waiting:

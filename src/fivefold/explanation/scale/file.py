@@ -74,7 +74,7 @@ def _parquet(path: Path, schema: Schema, size: int) -> Iterator[Raw]:
         n = int(table.select(pl.len()).collect().item())
         for start in range(0, n, size):
             yield Raw(frame=table.slice(start, size).collect(), origin=str(path))
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, error) from error
 
 

@@ -38,7 +38,7 @@ def _in_pool(job: Job, blocks: Iterator[Tensor], workers: int) -> Iterator[Attri
     )
     try:
         for block in blocks:
-            waiting.append(pool.submit(_work, block.numpy()))
+            waiting.append(pool.submit(_work, block.detach().cpu().numpy()))
             if len(waiting) >= AHEAD * workers:
                 yield arrived(waiting.popleft().result())
         while waiting:
