@@ -151,4 +151,4 @@ def test_no_method_asks_more_than_it_said(name, trained, table):
 def test_a_method_that_does_not_exist_is_refused(trained, table):
     x = table.splits.test.x[:1]
     with pytest.raises(BadInput, match="There is no method magic"):
-        explain(trained, x, x, "magic", rng=seeded())
+        explain(trained, x, x, "magic", rng=seeded())  # pyright: ignore[reportArgumentType]

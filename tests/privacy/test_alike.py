@@ -23,19 +23,19 @@ def rows(n, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_gap_is_the_one_of_scipy(seed):
-    a, b = rows(31, seed).x.round(decimals=1), rows(44, seed + 50).x.round(decimals=1)
-    wanted = [ks_2samp(a[:, i], b[:, i]).statistic for i in range(3)]
+    a, b = rows(31, seed).x.round(decimals=1), rows(44, seed + 50).x.round(decimals=1)  # pyright: ignore[reportAttributeAccessIssue]
+    wanted = [ks_2samp(a[:, i], b[:, i]).statistic for i in range(3)]  # pyright: ignore[reportAttributeAccessIssue]
     assert largest_gap(a, b).tolist() == pytest.approx(wanted)
 
 
 def test_one_source_is_hardly_ever_called_two():
-    found = [first_difference(rows(100, i), rows(80, 1000 + i), Numbers()) for i in range(300)]
+    found = [first_difference(rows(100, i), rows(80, 1000 + i), Numbers()) for i in range(300)]  # pyright: ignore[reportArgumentType]
     assert sum(map(bool, found)) <= 2
 
 
 def test_a_difference_is_named():
     a, b = rows(200, 1), rows(200, 2)
-    assert first_difference(a, Batch(b.x, b.y + 1), Numbers()) == "price"
-    holes = b.x.clone()
+    assert first_difference(a, Batch(b.x, b.y + 1), Numbers()) == "price"  # pyright: ignore[reportArgumentType]
+    holes = b.x.clone()  # pyright: ignore[reportAttributeAccessIssue]
     holes[:100, 1] = torch.nan
-    assert first_difference(a, Batch(holes, b.y), Numbers()) == "b"
+    assert first_difference(a, Batch(holes, b.y), Numbers()) == "b"  # pyright: ignore[reportArgumentType]

@@ -150,7 +150,7 @@ def test_random_layers_repeat_and_leave_the_global_generator_alone():
     for one in twice:
         train_apart([one], pool, table, cross_entropy, AdamW(), seeded(5))
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert torch.equal(twice[0][0].weight, twice[1][0].weight)
+    assert torch.equal(twice[0][0].weight, twice[1][0].weight)  # pyright: ignore[reportArgumentType]
 
 
 def test_heads_alone_learn_from_the_features_of_the_model(trained, table):

@@ -30,9 +30,9 @@ def explain_all(
     """Yield the attributions of `size` examples after another, so that one part at a time is in memory.
 
     The method is chosen once. Every part gets the same random numbers, so explainers whose sets serve all
-    rows alike (exact, leverage, odd-kernel, lime, and those that draw nothing) give each row what one call
-    for all rows would; those that draw for each row (smooth-gradients, tabular-lime around rows) or learn
-    from all rows together (odd-kernel with `steps=0`) depend on `size`.
+    rows alike (exact, leverage, lime, and those that draw nothing) give each row what one call for all
+    rows would; those that draw for each row (smooth-gradients, tabular-lime around rows) or learn from
+    all rows together (odd-kernel) depend on `size`.
 
     Args:
         model: Any model of tables, images or texts; texts are explained one at a time.

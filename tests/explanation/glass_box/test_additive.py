@@ -24,10 +24,10 @@ def test_an_additive_model_is_found_curve_by_curve():
     assert found.fidelity.low > 0.995
     glass = found.glass
     for column, shape in ((0, lambda k: (3 * k).sin()), (1, torch.abs)):
-        knots = glass.levels.knots[column]
+        knots = glass.levels.knots[column]  # pyright: ignore[reportAttributeAccessIssue]
         wanted = shape(knots) - shape(x[:2500, column].double()).mean()
-        assert torch.allclose(glass.curve(column)[:-1, 0], wanted, atol=0.08)
-    assert glass.size()[2, 0] < 0.02
+        assert torch.allclose(glass.curve(column)[:-1, 0], wanted, atol=0.08)  # pyright: ignore[reportAttributeAccessIssue]
+    assert glass.size()[2, 0] < 0.02  # pyright: ignore[reportAttributeAccessIssue]
     assert glass.pictures()[-1] == "c2"
 
 
@@ -37,7 +37,7 @@ def test_columns_that_tell_the_same_share_it():
     x = torch.cat([x, x + 0.01 * torch.randn(800, 1, generator=seeded(1))], 1)
     found = surrogate(model, x[:500], x[500:], SurrogateGAM(), rng=seeded())
     assert found.fidelity.low > 0.99
-    size = found.glass.size()[:, 0]
+    size = found.glass.size()[:, 0]  # pyright: ignore[reportAttributeAccessIssue]
     assert size.max() < 3
 
 
@@ -55,23 +55,23 @@ def test_a_row_is_as_near_to_its_two_knots_as_a_straight_line_says(n, knots, see
     x[0] = torch.nan
     levels = levels_of(numbers(1), x, knots)
     places = levels.knots[0]
-    heights = torch.randn(len(places) + 1, generator=seeded(seed + 1)).double()
+    heights = torch.randn(len(places) + 1, generator=seeded(seed + 1)).double()  # pyright: ignore[reportArgumentType]
     found = levels.design(x) @ heights
     for value, height in zip(x[:, 0].double().tolist(), found.tolist(), strict=True):
         if value != value:
             assert height == heights[-1]
             continue
-        right = max(1, sum(p < value for p in places.tolist()))
-        a, b = float(places[right - 1]), float(places[min(right, len(places) - 1)])
+        right = max(1, sum(p < value for p in places.tolist()))  # pyright: ignore[reportOptionalMemberAccess]
+        a, b = float(places[right - 1]), float(places[min(right, len(places) - 1)])  # pyright: ignore[reportArgumentType, reportOptionalSubscript]
         share = 0.0 if a == b else (value - a) / (b - a)
-        low, high = float(heights[right - 1]), float(heights[min(right, len(places) - 1)])
+        low, high = float(heights[right - 1]), float(heights[min(right, len(places) - 1)])  # pyright: ignore[reportArgumentType]
         assert height == pytest.approx(low + share * (high - low), abs=1e-9)
 
 
 def test_a_straight_line_is_not_rough():
     x = torch.rand(50, 1, generator=seeded())
     levels = levels_of(numbers(1), x, 8)
-    line = torch.cat([2 * levels.knots[0] + 1, torch.zeros(1).double()])
+    line = torch.cat([2 * levels.knots[0] + 1, torch.zeros(1).double()])  # pyright: ignore[reportOperatorIssue]
     assert line @ levels.roughness() @ line < 1e-9
 
 

@@ -51,7 +51,7 @@ def test_tells_a_sum_from_what_columns_do_together():
     def fidelities(function):
         x = torch.randn(900, 3, generator=seeded())
         found = GlassBox()(of_columns(3, function), splits_of(x, 300), rng=seeded())
-        return {f.setting: f.value for f in found}
+        return {f.setting: f.value for f in found}  # pyright: ignore[reportAttributeAccessIssue]
 
     added = fidelities(lambda x: x[:, 0] + x[:, 1] ** 2)
     together = fidelities(lambda x: torch.sign(x[:, 0]) * (1 + (x[:, 1] > 0)))
@@ -63,7 +63,7 @@ def test_tells_a_sum_from_what_columns_do_together():
 def test_classes_have_both_numbers_beside_a_constant(table, trained):
     found = GlassBox()(trained, table.splits, rng=seeded())
     assert [f.name for f in found] == ["surrogate_fidelity", "surrogate_agreement"] * 2
-    assert all(f.floor is not None and f.value > f.floor for f in found)
+    assert all(f.floor is not None and f.value > f.floor for f in found)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_what_has_no_columns_or_never_changes_is_refused(images, trained_images):

@@ -45,7 +45,7 @@ def test_a_step_is_found_where_it_is():
     found = surrogate(model, x[:400], x[400:], SurrogateTree(depth=1), rng=seeded())
     assert found.fidelity.value > 0.98
     below, above = found.glass.lines(("answer",), "units", "en")
-    split = found.glass.splits[0]
+    split = found.glass.splits[0]  # pyright: ignore[reportAttributeAccessIssue]
     assert split.column == 1
     assert split.threshold == pytest.approx(0.5, abs=0.01)
     assert below.startswith("If c1 ≤ ")

@@ -77,7 +77,7 @@ def test_a_high_level_changes_nothing_but_the_base(sampling):
     a, b = (lime(model, x, background, rng=seeded()) for model in (low, high))
     assert torch.allclose(a.values, b.values, atol=1e-4)
     assert torch.allclose(a.base + 1e6, b.base, atol=1e-3)
-    assert torch.allclose(a.fit, b.fit, atol=1e-4)
+    assert torch.allclose(a.fit, b.fit, atol=1e-4)  # pyright: ignore[reportArgumentType]
 
 
 def test_of_an_additive_model_hardly_anything_is_left_to_chance():
@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_and_each_row_does_not_depend_on_the_others
     for row in range(5):
         alone = lime(model, x[row : row + 1], background, rng=seeded(7))
         assert torch.allclose(alone.values[0], together.values[row], atol=1e-5)
-        assert torch.allclose(alone.fit[0], together.fit[row], atol=1e-5)
+        assert torch.allclose(alone.fit[0], together.fit[row], atol=1e-5)  # pyright: ignore[reportOptionalSubscript]
 
 
 def mixed() -> tuple[Function, torch.Tensor]:

@@ -34,7 +34,7 @@ def looped(target, shadow, inside, online, pools):
             spread[name] = spread_of(shadow, chosen, i, pools)
         out = norm(mean["out"], spread["out"])
         if online:
-            told.append(norm.logpdf(x, mean["in"], spread["in"]) - out.logpdf(x))
+            told.append(norm.logpdf(x, mean["in"], spread["in"]) - out.logpdf(x))  # pyright: ignore[reportAttributeAccessIssue]
         else:
             told.append(norm.ppf(out.cdf(x)))
     return torch.tensor(np.array(told))

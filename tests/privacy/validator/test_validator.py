@@ -96,16 +96,16 @@ def test_looking_changes_nothing():
 def test_conversion_keeps_scales_and_makes_examples_separate():
     net = nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.Flatten(), nn.Linear(54, 3))
     with torch.no_grad():
-        net[1].weight.uniform_(generator=seeded(3))
-        net[1].bias.uniform_(generator=seeded(4))
+        net[1].weight.uniform_(generator=seeded(3))  # pyright: ignore[reportCallIssue]
+        net[1].bias.uniform_(generator=seeded(4))  # pyright: ignore[reportCallIssue]
     net[1].bias.requires_grad_(False)
     made = with_group_norm(net)
     assert isinstance(net[1], nn.BatchNorm2d)
-    assert isinstance(made[1], nn.GroupNorm)
-    assert made[1].num_groups == 3
-    assert torch.equal(made[1].weight, net[1].weight)
-    assert torch.equal(made[1].bias, net[1].bias)
-    assert (made[1].weight.requires_grad, made[1].bias.requires_grad) == (True, False)
+    assert isinstance(made[1], nn.GroupNorm)  # pyright: ignore[reportIndexIssue]
+    assert made[1].num_groups == 3  # pyright: ignore[reportIndexIssue]
+    assert torch.equal(made[1].weight, net[1].weight)  # pyright: ignore[reportArgumentType, reportIndexIssue]
+    assert torch.equal(made[1].bias, net[1].bias)  # pyright: ignore[reportArgumentType, reportIndexIssue]
+    assert (made[1].weight.requires_grad, made[1].bias.requires_grad) == (True, False)  # pyright: ignore[reportIndexIssue]
     assert first_mixing(net, images(), cross_entropy) is not None
     assert first_mixing(made, images(), cross_entropy) is None
 
@@ -114,7 +114,7 @@ def test_conversion_of_plain_shared_and_scaleless_layers():
     shared = nn.BatchNorm1d(8)
     net = nn.Sequential(shared, nn.Linear(8, 8), shared, nn.BatchNorm1d(8, affine=False))
     made = with_group_norm(net)
-    assert made[0] is made[2]
-    assert made[3].weight is None
+    assert made[0] is made[2]  # pyright: ignore[reportIndexIssue]
+    assert made[3].weight is None  # pyright: ignore[reportIndexIssue]
     assert isinstance(with_group_norm(nn.BatchNorm1d(7)), nn.GroupNorm)
     assert with_group_norm(linear())(rows().x).shape == (6, 3)
