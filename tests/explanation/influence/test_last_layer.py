@@ -154,6 +154,19 @@ def test_an_untrained_network_has_not_converged(rng):
     assert any("minimum" in str(t) for t in found.limits)
 
 
+def test_damping_does_not_hide_that_training_has_not_ended(rng):
+    model, train, rows = network(NUMBER), examples(NUMBER), examples(NUMBER, n=4)
+    for damping in (0.0, 1e6):
+        found = LastLayerInfluence(damping=damping)(model, train, rows, rng=rng)
+        assert found.is_converged is not None
+        padded = torch.cat([as_tensor(train.x).double(), torch.ones(train.size, 1).double()], 1)
+        least = torch.linalg.lstsq(padded, train.y.double()[:, None]).solution
+        asked_of = torch.cat([as_tensor(rows.x).double(), torch.ones(4, 1).double()], 1)
+        there, here = (asked_of @ least)[:, 0], scores(model, rows)
+        wanted = (there - here).abs() <= 0.1 * here.abs().clamp(min=1)
+        assert torch.equal(found.is_converged, wanted)
+
+
 def test_several_models_have_an_error(rng):
     models = [network(CLASSES, hidden=(4,), seed=i) for i in range(3)]
     train, rows = examples(CLASSES), examples(CLASSES, n=2)

@@ -23,7 +23,7 @@ from fivefold.models import SklearnModel
 
 MOST = 4096  # coefficients of a head whose Hessian is decomposed
 ROOM = 2**24  # numbers of one part of the training examples
-FOR_NETWORKS = 0.1
+FOR_NETWORKS = 1.0
 SETTLED = 0.1  # of max(1, |score|)
 
 
@@ -33,13 +33,13 @@ class LastLayerInfluence:
 
     The features below stay as they are, so what examples taught them is not seen. For squared error with
     the penalty given (linear regression, ridge) and no damping the value is the exact leave-one-out
-    difference, by the formula for the inverse of a matrix less one row. For cross-entropy it is one Newton step without the
-    example. Both hold where training ended at the minimum of its loss; `is_converged` tells for which
-    rows it nearly did.
+    difference, by the formula for the inverse of a matrix less one row. For cross-entropy it is one
+    Newton step without the example. Both hold where training ended at the minimum of its loss;
+    `is_converged` tells for which rows it nearly did.
 
     Attributes:
         damping: Added to the Hessian, as a share of its mean eigenvalue; 0 uses only what the data
-            determine. None is 0 for a scikit-learn estimator, whose loss is known, and 0.1 for a network,
+            determine. None is 0 for a scikit-learn estimator, whose loss is known, and 1 for a network,
             whose training seldom ends at a minimum.
         penalty: Second derivative of the L2 penalty in training, on coefficients and not on the bias:
             2 * alpha for a loss `sum (f - y)^2 + alpha |w|^2`. None takes that of a scikit-learn
@@ -90,7 +90,7 @@ class LastLayerInfluence:
         asked_of = torch.einsum("mc,mcr->mr", slope, solved.root(rows))
         values = torch.cat([asked_of @ p for p in solved.moves(self.leaves_out)], 1)
         own = score(outputs, question.x.y, question.task)
-        rest = (asked_of @ solved.rest).abs()
+        rest = ((rows @ solved.rest.T) * slope).sum(1).abs()
         return _Found(values, rest <= SETTLED * own.abs().clamp(min=1), float(rest.mean()))
 
     def _damping(self, model: Model) -> float:
@@ -112,11 +112,14 @@ class LastLayerInfluence:
         known = torch.zeros(n_outputs, width, dtype=torch.float64)
         known[:, : head.weight.shape[1]] = penalty
         hessian = hessian.flatten(2).flatten(0, 1) + torch.diag(known.flatten())
-        hessian += damping * hessian.diagonal().mean() * torch.eye(len(hessian)).double()
         whole = slope.T @ rows
         whole[:, : head.weight.shape[1]] += penalty * head.weight
-        root = _root(hessian).unflatten(0, (n_outputs, width))
-        return _Solved(root, rows, slope, curve, torch.einsum("cd,cdr->r", whole, root))
+        whose = (n_outputs, width)
+        values, vectors = torch.linalg.eigh(hessian)
+        bare = _root(values, vectors)  # whether training has ended is not for damping to say
+        rest = (bare @ (bare.T @ whole.flatten())).unflatten(0, whose)
+        half = _root(values + damping * values.mean(), vectors).unflatten(0, whose)
+        return _Solved(half, rows, slope, curve, rest)
 
 
 class _Found(NamedTuple):
@@ -128,13 +131,16 @@ class _Found(NamedTuple):
 
 
 class _Solved(NamedTuple):
-    """A head whose Hessian is known: `inverse = half @ half.T`, and what each example adds to its loss."""
+    """A head whose Hessian is known: `inverse = half @ half.T`, and what each example adds to its loss.
+
+    `rest` is the step that the whole head would still make without any damping.
+    """
 
     half: Float[Tensor, "outputs feature rank"]
     rows: Float[Tensor, "train feature"]
     slope: Float[Tensor, "train outputs"]
     curve: Float[Tensor, "train outputs outputs"]
-    rest: Float[Tensor, " rank"]
+    rest: Float[Tensor, "outputs feature"]
 
     def root(self, rows: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch outputs rank"]:
         """Return the square root of the inverse Hessian, for the outputs of some rows."""
@@ -168,9 +174,8 @@ def _loss_curve(outputs: Tensor, task: Task) -> Float[Tensor, "batch outputs out
     return torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
 
 
-def _root(hessian: Float[Tensor, "n n"]) -> Float[Tensor, "n rank"]:
+def _root(values: Float[Tensor, " n"], vectors: Float[Tensor, "n n"]) -> Float[Tensor, "n rank"]:
     """Return a square root of the inverse, of the pseudo-inverse where directions are not determined."""
-    values, vectors = torch.linalg.eigh(hessian)
     kept = values > 1e-12 * float(values.max().clamp(min=1e-300))
     return vectors[:, kept] / values[kept].sqrt()
 

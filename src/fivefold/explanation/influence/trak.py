@@ -34,13 +34,13 @@ class TRAK:
     Attributes:
         dimension: Length of projected gradients. None takes them whole where they fit into memory, which
             is the formula without the error of projecting, and else 4096.
-        damping: Added to G'G, as a multiple of its mean eigenvalue; gradients of few independent
-            examples need much.
+        damping: Added to G'G, as a multiple of its mean eigenvalue. Networks seldom end at a minimum, so
+            much is needed: with little, values foretell far worse what training anew would do.
         reveal: Whether to look at the training rows of a model with a privacy guarantee.
     """
 
     dimension: Count | None = None
-    damping: Positive = 1.0
+    damping: Positive = 10.0
     reveal: bool = False
 
     def __post_init__(self) -> None:
