@@ -6,14 +6,12 @@ rows (each with a seed of its own) of the relative squared error, and its peer t
 in hindsight, which favours them. Budgets that cover every set are left out: all are exact there.
 """
 
-import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import geometric_mean, mean, median
 from typing import Any, NamedTuple
@@ -25,13 +23,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from harness import RESULTS, Row, arguments, finish, load
 from harness import write as keep
+from peer import Peer, installed, peer, python_of
 from shapley_games import every_case, games
 from shapley_ours import LEVERAGE, ODD_KERNEL
 from shapley_played import Game, played, write
 
-HOME = Path(__file__).parents[2]
 PEERS = ("shap", "shapiq", "captum")
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 TIMES = (3, 5, 10, 20, 40, 100)  # sets per feature
 REACH, WORST = 2.0, 1 / 1.2  # of the peer's error over ours: on the whole, and in any cell
 
@@ -53,52 +50,24 @@ class Cell(NamedTuple):
         return error(self.found[self.best()]) / max(error(self.found[ours]), 1e-30)
 
 
-class Peer:
-    """One library in its own process."""
+class Library(NamedTuple):
+    """A peer that runs, and what it can do."""
 
-    def __init__(self, library: str) -> None:
-        script = Path(__file__).with_name("shapley_peer.py")
-        self.process = subprocess.Popen(
-            [str(python_of(library)), str(script), library],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | ONE_THREAD,
-        )
-        told = self._answer()
-        self.library, self.version = library, told["version"]
-        self.estimators: list[str] = told["estimators"]
+    name: str
+    version: str
+    estimators: list[str]
+    process: Peer
 
     def ask_all(self, file: Path, budget: int) -> dict[str, dict[str, Any]]:
-        return {name: self.ask(name, file, budget) for name in self.estimators}
-
-    def ask(self, estimator: str, file: Path, budget: int) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        asked = {"estimator": estimator, "file": str(file), "budget": budget}
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
+        asked = {"file": str(file), "budget": budget}
+        return {name: self.process.ask(estimator=name, **asked) for name in self.estimators}
 
 
-def python_of(library: str) -> Path:
-    return HOME / ".peers" / library / "bin" / "python"
-
-
-def there(wanted: tuple[str, ...] = PEERS) -> list[Peer]:
-    """Return the peers that are installed; say which are not."""
-    found = [name for name in wanted if python_of(name).exists()]
-    for name in sorted(set(wanted) - set(found)):
-        print(f"skipped {name}: there is no .peers/{name}; `make .peers/{name}` installs it")
-    return [Peer(name) for name in found]
+def started(name: str, until: ExitStack) -> Library:
+    script = Path(__file__).with_name("shapley_peer.py")
+    process = until.enter_context(peer(python_of(name), script, name))
+    told = process.answer()
+    return Library(name, told["version"], told["estimators"], process)
 
 
 def error(found: dict[str, Any]) -> float:
@@ -107,12 +76,12 @@ def error(found: dict[str, Any]) -> float:
     return value if math.isfinite(value) else math.inf
 
 
-def cell(rows: list[Game], times: int, peers: list[Peer], file: Path) -> Cell:
+def cell(rows: list[Game], times: int, peers: list[Library], file: Path) -> Cell:
     """Let every estimator play; those of a peer in its own process, beside ours."""
     budget = times * rows[0].n
     found: dict[str, dict[str, Any]] = {}
     pool = ThreadPoolExecutor(max(1, len(peers)))
-    theirs = [pool.submit(peer.ask_all, file, budget) for peer in peers]
+    theirs = [pool.submit(library.ask_all, file, budget) for library in peers]
     for ours in (LEVERAGE, ODD_KERNEL):
         start = time.process_time()
         found[ours.name] = played(ours, rows, budget) | {"cpu": time.process_time() - start}
@@ -175,11 +144,11 @@ def main() -> None:
     cases, times, count = (every_case(), TIMES, 20)
     if args.quick:
         cases, times, count = [c for c in cases if c[0] == "diabetes"], (3, 10), 4
-    peers = there()
-    version = ", ".join(f"{peer.library} {peer.version}" for peer in peers)
     rows: list[Row] = []
     ratios: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as until:
+        peers = [started(name, until) for name in installed(PEERS)]
+        version = ", ".join(f"{library.name} {library.version}" for library in peers)
         for name, kind, behind in cases:
             played_here, file = games(name, kind, behind, count), Path(folder) / "games.npz"
             write(played_here, file)
@@ -191,8 +160,6 @@ def main() -> None:
             rows.append(row_of(work, cells, version, WORST, worst))
             print(f"{work}: {np.round([c.ratio(ODD_KERNEL.name) for c in cells], 2)}", flush=True)
             keep([*rows, whole(ratios, version, count)], out)
-    for peer in peers:
-        peer.close()
     rows.append(whole(ratios, version, count))
     finish(rows, out)
 

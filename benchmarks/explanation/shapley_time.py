@@ -5,9 +5,6 @@ of |values - truth|^2 / |truth|^2, is at most 1 %; the truth lists all sets. The
 about the same background.
 """
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +22,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from harness import RESULTS, Row, arguments, finish, load
+from peer import Peer, installed, peer, python_of
 from shapley_games import MOST as COLUMNS
 from shapley_games import breast_cancer, network
 from shapley_net import Array, Net, log_odds, write
@@ -37,8 +35,6 @@ from fivefold.explanation import Explainer, OddKernelSHAP
 from fivefold.explanation.coalitions import every_set
 from fivefold.explanation.exact import shapley_weights
 
-HOME = Path(__file__).parents[2]
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 ERROR, REACH = 1e-2, 10.0
 LADDER = (
     4,
@@ -187,41 +183,16 @@ class Ours:
 class Theirs:
     """shap in its own process."""
 
-    def __init__(self, case: Case, folder: Path) -> None:
-        self.case, self.folder, self.judged_with = case, folder, len(case.truth)
-        script = Path(__file__).with_name("shapley_time_peer.py")
-        self.process = subprocess.Popen(
-            [str(python()), str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | ONE_THREAD,
-        )
-        self.version = self._answer()["version"]
+    def __init__(self, case: Case, folder: Path, shap: Peer) -> None:
+        self.case, self.folder, self.shap = case, folder, shap
+        self.judged_with = len(case.truth)
 
     def run(self, net: Net, rows: int, times: int) -> tuple[Array, dict[str, float]]:
         file, out = self.folder / "asked.npz", self.folder / "found.npy"
         write(net, self.case.x[:rows], self.case.background, file)
         budget = times * self.case.x.shape[1]
-        asked = {"file": str(file), "budget": budget, "rows": rows, "seed": 7, "out": str(out)}
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        told = self._answer()
+        told = self.shap.ask(file=str(file), budget=budget, rows=rows, seed=7, out=str(out))
         return np.load(out), told
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
-
-
-def python() -> Path:
-    return HOME / ".peers" / "shap" / "bin" / "python"
 
 
 def needed(side: Ours | Theirs, case: Case) -> int:
@@ -235,8 +206,10 @@ def needed(side: Ours | Theirs, case: Case) -> int:
 
 def compared(case: Case, folder: Path, repeats: int) -> Row:
     """Find both budgets, then time in turn; the peer's time is per row, times the rows."""
-    ours, theirs = Ours(case), Theirs(case, folder)
-    try:
+    script = Path(__file__).with_name("shapley_time_peer.py")
+    with peer(python_of("shap"), script) as shap:
+        version = shap.answer()["version"]
+        ours, theirs = Ours(case), Theirs(case, folder, shap)
         budgets = needed(ours, case), needed(theirs, case)
         found: list[list[dict[str, float]]] = [[], []]
         for _ in range(repeats):
@@ -244,14 +217,12 @@ def compared(case: Case, folder: Path, repeats: int) -> Row:
             found[0].append(told)
             other, told = theirs.run(case.net, case.timed, budgets[1])
             found[1].append({k: v * len(case.x) / case.timed for k, v in told.items()})
-    finally:
-        theirs.close()
     errors = case.error(mine), case.error(other)
     middle = [{k: float(np.median([f[k] for f in side])) for k in side[0]} for side in found]
     return Row(
         work=case.work,
         peer="shap KernelExplainer",
-        peer_version=theirs.version,
+        peer_version=version,
         ratio=middle[1]["cpu"] / middle[0]["cpu"],
         reach=REACH,
         equal_quality=errors[0] <= max(ERROR, errors[1]),
@@ -274,8 +245,7 @@ def shown(times: dict[str, float], budget: int, error: float) -> dict[str, Any]:
 def main() -> None:
     args = arguments(__doc__ or "")
     torch.set_num_threads(1)
-    if not python().exists():
-        print("skipped: there is no .peers/shap; `make .peers/shap` installs it")
+    if not installed(["shap"]):
         return
     with tempfile.TemporaryDirectory() as folder:
         repeats = 1 if args.quick else 3

@@ -1,15 +1,12 @@
 """Exact interventional TreeSHAP against shap and shapiq: same models, rows, background and thread (P4)."""
 
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lightgbm
 import numpy as np
@@ -20,6 +17,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from harness import RESULTS, Row, Times, arguments, finish, interleaved, load
+from peer import Peer, installed, peer, python_of
 
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
@@ -28,9 +26,7 @@ from fivefold.explanation.trees.read import read_trees
 from fivefold.explanation.trees.values import add_values, prepared
 from fivefold.models import SklearnModel
 
-HOME = Path(__file__).parents[2]
 PEERS = ("shap", "shapiq")
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 COLUMNS, CLOSE = 20, 1e-6
 REACH = {10: 1.0, 100: 8.0, 1000: 80.0}  # per row, by rows of the background
 ROWS_OF_PEER = {10: 1000, 100: 500, 1000: 50}  # its time grows with the background
@@ -44,41 +40,6 @@ class Case(NamedTuple):
     model: SklearnModel
     rows: np.ndarray
     background: np.ndarray
-
-
-class Peer:
-    """One library in its own process."""
-
-    def __init__(self, library: str, folder: Path) -> None:
-        script = Path(__file__).with_name("trees_peer.py")
-        command = [str(python_of(library)), str(script), library, str(folder)]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | ONE_THREAD,
-        )
-        self.version = self._answer()["version"]
-
-    def ask(self, what: str, n: int) -> Any:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{what} {n}\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
-
-
-def python_of(library: str) -> Path:
-    return HOME / ".peers" / library / "bin" / "python"
 
 
 def data(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,24 +94,23 @@ def compared(case: Case, library: str, folder: Path, repeats: int) -> Row:
     np.save(folder / "rows.npy", case.rows)
     np.save(folder / "background.npy", case.background)
     n, theirs_n = len(case.rows), min(len(case.rows), ROWS_OF_PEER[len(case.background)])
-    peer = Peer(library, folder)
-    try:
-        away = difference(case, peer, min(theirs_n, 50))
+    script = Path(__file__).with_name("trees_peer.py")
+    with peer(python_of(library), script, library, str(folder)) as other:
+        version = other.answer()["version"]
+        away = difference(case, other, min(theirs_n, 50))
         each, whole = per_row(case), everything(case)
         times: dict[str, list[dict[str, float]]] = {"explain": [], "whole": []}
 
         def asked(what: str) -> Callable[[], None]:
-            return lambda: times[what].append(peer.ask(what, theirs_n))
+            return lambda: times[what].append(other.ask(what=what, n=theirs_n))
 
         ours = interleaved(each, asked("explain"), whole, asked("whole"), repeats=repeats)
         shown = [median(times["explain"]), median(times["whole"])]
-    finally:
-        peer.close()
     ratio = (shown[0].cpu / theirs_n) / (ours[0].cpu / n)
     return Row(
         work=f"TreeSHAP per row, {case.name} depth {case.depth}, background {len(case.background)}",
         peer=library,
-        peer_version=peer.version,
+        peer_version=version,
         ratio=ratio,
         reach=REACH[len(case.background)] if library == "shap" else 1.0,
         equal_quality=away <= CLOSE,
@@ -161,9 +121,9 @@ def compared(case: Case, library: str, folder: Path, repeats: int) -> Row:
     )
 
 
-def difference(case: Case, peer: Peer, n: int) -> float:
+def difference(case: Case, other: Peer, n: int) -> float:
     """Return the largest difference of the values, over the largest value."""
-    theirs = np.array(peer.ask("values", n))
+    theirs = np.array(other.ask(what="values", n=n))
     found = TreeSHAP()(
         case.model,
         torch.from_numpy(case.rows[:n]),
@@ -214,9 +174,7 @@ def told(each: Times, whole: Times, n: int, of: int) -> dict[str, float]:
 
 def main() -> None:
     args = arguments(__doc__ or "")
-    there = [name for name in PEERS if python_of(name).exists()]
-    for name in sorted(set(PEERS) - set(there)):
-        print(f"skipped {name}: there is no .peers/{name}; `make .peers/{name}` installs it")
+    there = installed(PEERS)
     torch.set_num_threads(1)
     names = ("LightGBM", "XGBoost", "random forest")
     sizes = ((6,), (100,)) if args.quick else ((4, 6, 8), (10, 100, 1000))

@@ -91,8 +91,9 @@ def main(library: str, folder: Path) -> None:
     explain = made(background)
     print(json.dumps({"version": version(library)}), flush=True)
     for line in sys.stdin:
-        what, n = line.split()
-        print(json.dumps(answered(what, rows[: int(n)], background, made, explain)), flush=True)
+        asked = json.loads(line)
+        told = answered(asked["what"], rows[: asked["n"]], background, made, explain)
+        print(json.dumps(told), flush=True)
 
 
 main(sys.argv[1], Path(sys.argv[2]))

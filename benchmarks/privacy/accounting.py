@@ -17,11 +17,12 @@ from dp_accounting.pld import PLDAccountant
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness import RESULTS, Row, arguments, finish, load
-from peer import OPACUS, peer
+from peer import installed, peer, python_of
 
 from fivefold.privacy import accounting
 from fivefold.privacy.plan import least_noise
 
+HERE = Path(__file__).parent
 REACH = 5.0
 MORE_NOISE = 1.01  # than the peer's, at most
 DELTA = 1e-5
@@ -96,10 +97,10 @@ def row(name: str, case: Case, mine: list[Found], theirs: list[Found]) -> Row:
 
 def main() -> None:
     asked = arguments(str(__doc__))
-    if not OPACUS.exists():
-        sys.exit("skipped: no environment for opacus; make .peers/opacus")
+    if not installed(["opacus"]):
+        return
     rows: list[Row] = []
-    with peer(OPACUS, "opacus_accounting.py") as opacus:
+    with peer(python_of("opacus"), HERE / "opacus_accounting.py") as opacus:
         ours(Case(1.0, 0.1, 10))  # loads what is needed
         for case in CASES[:2] if asked.quick else CASES:
             mine, by_google, by_opacus = [], [], []

@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness import RESULTS, Row, Times, arguments, finish, load
 from networks import CASES
-from peer import OPACUS, Peer, peer
+from peer import Peer, installed, peer, python_of
 
+HERE = Path(__file__).parent
 MODES = ("ghost", "hooks")
 QUICK = ("MLP 64-256-256-10, batch 256", "LoRA in a transformer 128 wide, 64 tokens, batch 16")
 
@@ -55,7 +56,7 @@ def one_more(side: Peer, mode: str) -> int:
     return max(1, int(0.05 / side.ask(do="time", mode=mode, n=1)["cpu"]))
 
 
-def peak(python: str | Path, script: str, case: str, mode: str) -> float:
+def peak(python: str | Path, script: Path, case: str, mode: str) -> float:
     with peer(python, script) as fresh:
         fresh.ask(do="make", case=case, mode=mode)
         fresh.ask(do="time", mode=mode, n=3)
@@ -72,8 +73,8 @@ def told(times: Times, mebibytes: float) -> dict[str, Any]:
 
 def rows_of(case: str, repeats: int) -> list[Row]:
     with (
-        peer(sys.executable, "our_side.py") as ours,
-        peer(OPACUS, "opacus_peer.py") as theirs,
+        peer(sys.executable, HERE / "our_side.py") as ours,
+        peer(python_of("opacus"), HERE / "opacus_peer.py") as theirs,
         tempfile.TemporaryDirectory() as folder,
     ):
         apart = {mode: off(case, mode, ours, theirs, folder) for mode in MODES}
@@ -83,9 +84,9 @@ def rows_of(case: str, repeats: int) -> list[Row]:
             version = theirs.ask(do="make", case=case, mode=mode)["version"]
         turns = [(m, ours) for m in ("plain", "private", "quiet")] + [(m, theirs) for m in MODES]
         times = timed(turns, repeats)
-    peaks = {m: peak(sys.executable, "our_side.py", case, m) for m in ("plain", "private")} | {
-        m: peak(OPACUS, "opacus_peer.py", case, m) for m in MODES
-    }
+    peaks = {
+        m: peak(sys.executable, HERE / "our_side.py", case, m) for m in ("plain", "private")
+    } | {m: peak(python_of("opacus"), HERE / "opacus_peer.py", case, m) for m in MODES}
 
     def row(work: str, against: str, ratio: float, reach: float, equal: bool) -> Row:
         mine = told(times["private"], peaks["private"])
@@ -110,8 +111,8 @@ def rows_of(case: str, repeats: int) -> list[Row]:
 
 def main() -> None:
     asked = arguments(str(__doc__))
-    if not OPACUS.exists():
-        sys.exit("skipped: no environment for opacus; make .peers/opacus")
+    if not installed(["opacus"]):
+        return
     cases = QUICK if asked.quick else tuple(CASES)
     rows = [row for case in cases for row in rows_of(case, 5 if asked.quick else 15)]
     finish(rows, asked.json or RESULTS / "privacy_dp_step.json")

@@ -10,10 +10,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness import RESULTS, Row, arguments, finish, load
-from peer import OPACUS, peer
+from peer import installed, peer, python_of
 
 from fivefold.core.data import Batch, poisson
 
+HERE = Path(__file__).parent
 SIZE = 256
 ALIKE = 6.0  # standard errors of the mean size
 
@@ -29,7 +30,7 @@ def ours(n: int, steps: int) -> tuple[float, float]:
 
 def row(n: int, steps: int, repeats: int) -> Row:
     mine, theirs = [], []
-    with peer(OPACUS, "opacus_peer.py") as opacus:
+    with peer(python_of("opacus"), HERE / "opacus_peer.py") as opacus:
         for _ in range(repeats):
             mine.append(ours(n, steps * 20))
             theirs.append(opacus.ask(do="sample", n=n, size=SIZE, steps=steps))
@@ -50,8 +51,8 @@ def row(n: int, steps: int, repeats: int) -> Row:
 def main() -> None:
     asked = arguments(str(__doc__))
     torch.set_num_threads(1)
-    if not OPACUS.exists():
-        sys.exit("skipped: no environment for opacus; make .peers/opacus")
+    if not installed(["opacus"]):
+        return
     sizes = (1_200_000,) if asked.quick else (10_000, 100_000, 1_200_000, 10_000_000)
     rows = [row(n, 40, 3 if asked.quick else 7) for n in sizes]
     finish(rows, asked.json or RESULTS / "privacy_sampling.json")
