@@ -17,9 +17,9 @@ from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
 from fivefold.models import MLP
 from fivefold.privacy.attacks.rmia import share_beaten
-from fivefold.privacy.shadow import batch_table, halves, train_apart
-from fivefold.privacy.stacked import train_together, why_not_together
+from fivefold.privacy.shadow import batch_table, halves
 from fivefold.training import SGD, AdamW
+from fivefold.training.together import train_apart, train_together, why_not_together
 
 WIDTH, CLASSES, SIZE, SHADOWS, ROWS = 64, 10, 32, 64, 2000
 BLOCK = 500  # rows of the matrix that exist at once: 80 MB, without which 20k x 20k is 3.2 GB
@@ -29,6 +29,10 @@ EXACT = 16  # steps that are compared in float64
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def rngs() -> list[torch.Generator]:
+    return [seeded(i) for i in range(SHADOWS)]
 
 
 def networks(hidden: int) -> list[torch.nn.Module]:
@@ -53,8 +57,8 @@ def exact_gap(pool: Batch, table: torch.Tensor, optimizer: AdamW | SGD, hidden: 
     assert isinstance(pool.x, torch.Tensor)
     pool = Batch(pool.x.double(), pool.y)
     a, b = ([net.double() for net in networks(hidden)] for _ in "ab")
-    train_together(a, pool, table, cross_entropy, optimizer)
-    train_apart(b, pool, table, cross_entropy, optimizer, seeded())
+    train_together(a, pool, table, cross_entropy, optimizer, "shadows")
+    train_apart(b, pool, table, cross_entropy, optimizer, rngs())
     return gap(a, b)
 
 
@@ -69,11 +73,11 @@ def shadows(name: str, optimizer: AdamW | SGD, hidden: int, reach: float, repeat
     def together() -> None:
         made["ours"] = networks(hidden)
         assert not why_not_together(made["ours"], pool, optimizer)
-        train_together(made["ours"], pool, table, cross_entropy, optimizer)
+        train_together(made["ours"], pool, table, cross_entropy, optimizer, "shadows")
 
     def apart() -> None:
         made["theirs"] = networks(hidden)
-        train_apart(made["theirs"], pool, table, cross_entropy, optimizer, seeded())
+        train_apart(made["theirs"], pool, table, cross_entropy, optimizer, rngs())
 
     exact = exact_gap(pool, table[:EXACT], optimizer, hidden)  # also loads what optimizers need
     ours, theirs = interleaved(together, apart, repeats=repeats)

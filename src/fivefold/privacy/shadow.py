@@ -1,6 +1,5 @@
 """Shadow models (Shokri et al., 2017): the same kind of network, trained on known halves of the data."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,16 +8,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from fivefold.core import progress
-from fivefold.core.data import Batch, Draws, Seen
+from fivefold.core.data import Batch, Seen
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.loss import Loss, loss_of
 from fivefold.core.model import Embeds, HasArchitecture
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
 from fivefold.models.torch import batched
-from fivefold.privacy.stacked import APART_LARGE, train_together, why_not_together
-from fivefold.training.fit import fit
 from fivefold.training.optimizer import Optimizer
+from fivefold.training.together import APART_LARGE, train_apart, train_together, why_not_together
 
 MOST_STACKED = (
     2**25
@@ -86,11 +84,11 @@ class Shadows:
         group = max(1, MOST_STACKED // max(n_weights, 1))
         why = APART_LARGE if group == 1 else why_not_together(nets, pool, self.optimizer)
         if why:
-            train_apart(nets, pool, table, loss, self.optimizer, rng)
+            train_apart(nets, pool, table, loss, self.optimizer, [spawn(rng) for _ in nets])
             return why
         for i in range(0, len(nets), group):
             part = slice(i, i + group)
-            train_together(nets[part], pool, table[:, part], loss, self.optimizer)
+            train_together(nets[part], pool, table[:, part], loss, self.optimizer, "shadow models")
         return ""
 
 
@@ -149,25 +147,3 @@ def batch_table(
         wrapped = torch.stack([torch.cat([o, o])[: steps * size] for o in order])
         passes.append(wrapped.view(len(own), steps, size).transpose(0, 1))
     return torch.cat(passes)
-
-
-def train_apart(
-    nets: Sequence[nn.Module],
-    pool: Batch,
-    table: Int[Tensor, "step shadow size"],
-    loss: Loss,
-    optimizer: Optimizer,
-    rng: Generator,
-) -> None:
-    """Do what `train_together` does, one network after another, for layers that cannot be stacked.
-
-    Layers that draw from torch's own generator draw from `rng` instead.
-    """
-    for i, net in enumerate(nets):
-
-        def rows(_: Generator, i: int = i) -> Iterator[Tensor]:
-            return iter(table[:, i])
-
-        with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(spawn(rng).get_state())
-            fit(net, Draws(pool, rows, len(table), 0), loss, optimizer=optimizer)

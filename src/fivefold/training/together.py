@@ -1,24 +1,25 @@
-"""Many small networks of one kind trained as one: weights are stacked, each operation runs for all at once."""
+"""Many networks of one kind, each on rows of its own: as one, with stacked weights, or one after another."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from fivefold.core import progress
-from fivefold.core.data import Batch, Inputs, as_tensor, take
+from fivefold.core.data import Batch, Draws, Inputs, as_tensor, take
 from fivefold.core.loss import Loss
 from fivefold.models.prepare import PrepareImage, PrepareTable
+from fivefold.training.fit import fit
 from fivefold.training.optimizer import SGD, AdamW, Optimizer
 
 Weights: TypeAlias = Mapping[str, Tensor]
 FIXED = (PrepareTable, PrepareImage, nn.Flatten)  # same row, same answer, whatever was learned
 EACH_VALUE = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Identity)
 
-# Why shadows were not trained as one; the report says it.
+# Why networks were not trained as one; the report of shadow models says it.
 APART_OPTIMIZER = "Shadow models were trained one after another, because their optimizer does not move each weight by itself. "
 APART_STATISTICS = (
     "Shadow models were trained one after another, because a layer keeps running statistics. "
@@ -42,15 +43,16 @@ def train_together(
     table: Int[Tensor, "step network size"],
     loss: Loss,
     optimizer: Optimizer,
+    label: str,
 ) -> None:
-    """Train all `nets` in place, each on its own batches.
+    """Train all `nets` in place, each on its own batches; `label` is what the progress is of.
 
     Each gets what training it alone gives, up to rounding: no operation mixes networks, and the optimizer
     moves each weight by itself.
     """
     stack = _stack(nets, pool)
     stepper = optimizer.over(stack.weights.values())  # type: ignore[arg-type]
-    for i, rows in enumerate(progress.track(table, "shadow models", len(table))):
+    for i, rows in enumerate(progress.track(table, label, len(table))):
         y = stack.pool.y[rows]
         answers = stack.answers(take(stack.pool.x, rows))
         each = loss(lambda _, a=answers: a.flatten(0, 1), Batch(y.flatten(), y.flatten()))
@@ -65,6 +67,28 @@ def train_together(
             for name, weight in net.named_parameters():
                 weight.copy_(stack.weights[name][i])
             net.eval()
+
+
+def train_apart(
+    nets: Sequence[nn.Module],
+    pool: Batch,
+    table: Int[Tensor, "step network size"],
+    loss: Loss,
+    optimizer: Optimizer,
+    rngs: Sequence[Generator],
+) -> None:
+    """Do what `train_together` does, one network after another, for layers that cannot be stacked.
+
+    Layers that draw from torch's own generator draw from `rngs` instead, one for each network.
+    """
+    for i, (net, rng) in enumerate(zip(nets, rngs, strict=True)):
+
+        def rows(_: Generator, i: int = i) -> Iterator[Tensor]:
+            return iter(table[:, i])
+
+        with torch.random.fork_rng(devices=[]):
+            torch.random.set_rng_state(rng.get_state())
+            fit(net, Draws(pool, rows, len(table), 0), loss, optimizer=optimizer)
 
 
 def why_not_together(nets: Sequence[nn.Module], pool: Batch, optimizer: Optimizer) -> str:

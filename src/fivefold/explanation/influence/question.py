@@ -11,6 +11,7 @@ from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.core.model import Model
 from fivefold.core.schema import Schema
 from fivefold.core.task import Task
+from fivefold.explanation.question import refuse_gaps
 
 
 class Asked(NamedTuple):
@@ -85,18 +86,7 @@ def _check_inputs(data: Batch, schema: Schema, where: str) -> None:
             found=str(tuple(data.x.shape)),
             wanted=str(schema.shape),
         )
-    gaps = ~data.x.isfinite().flatten(1)
-    for i, column in enumerate(schema.columns):
-        gaps[:, i] &= data.x[:, i].isinf() | (not column.is_optional)
-    if gaps.any():
-        row, value = (int(i) for i in gaps.nonzero()[0])
-        raise BadInput(
-            "{name} is missing or infinite in row {row}.",
-            where=where,
-            mend="Fill the gap, or declare the column as optional in the schema.",
-            name=schema.names()[value],
-            row=row,
-        )
+    refuse_gaps(data.x, schema, where)
 
 
 def _check_targets(y: Tensor, task: Task, where: str) -> None:

@@ -1,6 +1,6 @@
 """The same network, trained anew on chosen parts of the data, so that what examples did can be seen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -8,17 +8,16 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Int
 from torch import Generator, Tensor, nn
-from torch.func import functional_call, grad, stack_module_state, vmap
 
 from fivefold.core import progress
-from fivefold.core.data import Batch, Draws, Inputs, Seen, take
+from fivefold.core.data import Batch, Seen
 from fivefold.core.limits import Count
-from fivefold.core.loss import Loss, loss_of
+from fivefold.core.loss import loss_of
 from fivefold.core.model import HasArchitecture, HasNet, Model
 from fivefold.core.randomness import fresh_seed, spawn
 from fivefold.core.step import Step
-from fivefold.training.fit import fit
-from fivefold.training.optimizer import SGD, AdamW, Optimizer
+from fivefold.training.optimizer import AdamW, Optimizer
+from fivefold.training.together import train_apart, train_together, why_not_together
 
 
 @runtime_checkable
@@ -61,10 +60,11 @@ class Retraining:
             return self._by_step(self.step, model, nets, train, parts, rng)
         rows = schedule(parts, self.size, self.epochs, rng)
         loss = loss_of(model.task)
-        if isinstance(self.optimizer, AdamW | SGD) and _is_plain(nets[0]):
-            train_as_one(nets, train, rows, loss, self.optimizer)
+        if why_not_together(nets, train, self.optimizer):
+            same = spawn(rng)
+            train_apart(nets, train, rows, loss, self.optimizer, [same] * len(nets))
         else:
-            train_in_turn(nets, train, rows, loss, self.optimizer)
+            train_together(nets, train, rows, loss, self.optimizer, "training anew")
         return [model.with_net(net.eval()) for net in nets]
 
     def _by_step(
@@ -119,58 +119,3 @@ def schedule(
         filled = torch.cat([order, order], 1)[:, : steps * size]
         found.append(filled.view(len(parts), steps, size).transpose(0, 1))
     return torch.cat(found)
-
-
-def train_as_one(
-    nets: Sequence[nn.Module],
-    train: Batch,
-    rows: Int[Tensor, "step part size"],
-    loss: Loss,
-    optimizer: Optimizer,
-) -> None:
-    """Train all `nets` in place, each on its own rows, as one network of stacked weights."""
-    weights, buffers = stack_module_state(list(nets))
-
-    def own(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Inputs, y: Tensor) -> Tensor:
-        return loss(
-            lambda v: functional_call(nets[0], (weights, buffers), (v,)), Batch(x, y)
-        ).mean()
-
-    slope = vmap(grad(own))
-    bare = {n: w.detach() for n, w in weights.items()}  # the same memory, without a history
-    stepper = optimizer.over(weights.values())
-    rates = [group["lr"] for group in stepper.param_groups]
-    for i, part in enumerate(progress.track(rows, "training anew", len(rows))):
-        x = take(train.x, part)
-        found = slope(bare, buffers, x if isinstance(x, Tensor) else dict(x), train.y[part])
-        for name, weight in weights.items():
-            weight.grad = found[name]
-        for group, rate in zip(stepper.param_groups, rates, strict=True):
-            group["lr"] = rate * optimizer.schedule.factor(i, len(rows))
-        stepper.step()
-    with torch.no_grad():
-        for i, net in enumerate(nets):
-            for name, weight in net.named_parameters():
-                weight.copy_(weights[name][i])
-
-
-def train_in_turn(
-    nets: Sequence[nn.Module],
-    train: Batch,
-    rows: Int[Tensor, "step part size"],
-    loss: Loss,
-    optimizer: Optimizer,
-) -> None:
-    """Do the same, one network after another."""
-    for i, net in enumerate(nets):
-
-        def own(_: Generator, i: int = i) -> Iterator[Tensor]:
-            return iter(rows[:, i])
-
-        fit(net, Draws(train, own, len(rows), 0), loss, optimizer=optimizer)
-
-
-def _is_plain(net: nn.Module) -> bool:
-    """Whether stacking changes nothing: no layer keeps running statistics, every weight is trained."""
-    is_still = not any(getattr(layer, "track_running_stats", False) for layer in net.modules())
-    return is_still and all(w.requires_grad for w in net.parameters())

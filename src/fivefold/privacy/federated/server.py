@@ -63,36 +63,7 @@ class FedAdam:
     Attributes:
         lr: Learning rate of the server.
         beta: Decay of the mean of updates.
-        beta_square: Decay of the mean of their squares.
-        tau: Added to the root of that mean; small values adapt more.
-    """
-
-    lr: Positive = 0.03
-    beta: Decay = 0.9
-    beta_square: Decay = 0.99
-    tau: Positive = 1e-3
-
-    def start(self, weights: Float[Tensor, " weight"]) -> Moments:
-        """Return what is remembered before the first round."""
-        return Moments(torch.zeros_like(weights), torch.full_like(weights, self.tau**2))
-
-    def move(
-        self, weights: Float[Tensor, " weight"], update: Float[Tensor, " weight"], past: Moments
-    ) -> tuple[Tensor, Moments]:
-        """Return the new weights, and what is remembered."""
-        mean = self.beta * past.mean + (1 - self.beta) * update
-        square = past.square.lerp(update.square(), 1 - self.beta_square)
-        return weights + self.lr * mean / (square.sqrt() + self.tau), Moments(mean, square)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FedYogi:
-    """Yogi on the updates: squares change by little at a time, however small they become.
-
-    Attributes:
-        lr: Learning rate of the server.
-        beta: Decay of the mean of updates.
-        beta_square: How slowly their squares are followed.
+        beta_square: Decay of the mean of their squares, or how slowly they are followed.
         tau: Added to the root of the squares; small values adapt more.
     """
 
@@ -110,6 +81,16 @@ class FedYogi:
     ) -> tuple[Tensor, Moments]:
         """Return the new weights, and what is remembered."""
         mean = self.beta * past.mean + (1 - self.beta) * update
-        new = update.square()
-        square = past.square - (1 - self.beta_square) * new * (past.square - new).sign()
+        square = self._followed(past.square, update.square())
         return weights + self.lr * mean / (square.sqrt() + self.tau), Moments(mean, square)
+
+    def _followed(self, square: Tensor, new: Tensor) -> Tensor:
+        return square.lerp(new, 1 - self.beta_square)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedYogi(FedAdam):
+    """Yogi on the updates: squares change by little at a time, however small they become."""
+
+    def _followed(self, square: Tensor, new: Tensor) -> Tensor:
+        return square - (1 - self.beta_square) * new * (square - new).sign()
