@@ -3,8 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fivefold.explanation.coalitions import leverage_pairs
+from fivefold.explanation.kernel_likelihood import Kernel
 from fivefold.explanation.odd_kernel.design import LINE, NOISE, REACH, designed
-from fivefold.explanation.odd_kernel.kernel import Kernel, gram, prior_variance, section_values
+from fivefold.explanation.odd_kernel.kernel import gram, prior_variance, section_values
 from seeding import seeded
 
 

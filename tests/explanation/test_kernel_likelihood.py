@@ -1,15 +1,9 @@
 import torch
 from games import random_game
 
+from fivefold.explanation.kernel_likelihood import ENOUGH, Kernel, log_likelihood, slope
 from fivefold.explanation.odd_kernel.design import designed
-from fivefold.explanation.odd_kernel.kernel import Kernel, gram
-from fivefold.explanation.odd_kernel.likelihood import (
-    ENOUGH,
-    _log_likelihood,
-    _slope,
-    learnt,
-    pooled,
-)
+from fivefold.explanation.odd_kernel.kernel import ODD, gram
 from seeding import seeded
 
 
@@ -25,18 +19,18 @@ def test_the_slope_is_that_of_the_likelihood_by_differences():
     signs, targets = some_games(3, pairs=12)
     one = torch.ones(1, 8).double()
     matrix = gram(Kernel(0.2 * one, one, one[:, 0]), signs)
-    slope = _slope(matrix, targets.T[None])[0]
+    found = slope(matrix, targets.T[None])[0]
     step = torch.randn(matrix.shape[1:], generator=seeded(2)).double() * 1e-6
     step = step + step.T
-    rise = _log_likelihood(matrix[0] + step, targets) - _log_likelihood(matrix[0] - step, targets)
-    assert torch.allclose(-rise / 2, (slope * step).sum(), rtol=1e-4)
+    rise = log_likelihood(matrix[0] + step, targets) - log_likelihood(matrix[0] - step, targets)
+    assert torch.allclose(-rise / 2, (found * step).sum(), rtol=1e-4)
 
 
 def test_a_kernel_for_all_games_sees_which_features_never_matter():
     signs, targets = some_games(6)
-    found, start = learnt(signs, targets.T[None], 50), pooled(signs, targets)
+    found, start = ODD.learnt(signs, targets.T[None], 50), ODD.pooled(signs, targets)
     assert found.theta.shape == (1, 8)
-    likely = [_log_likelihood(gram(k, signs)[0], targets) for k in (found, start)]
+    likely = [log_likelihood(gram(k, signs)[0], targets) for k in (found, start)]
     assert likely[0] > likely[1]
     assert found.theta[0, -3:].max() < 0.5 * found.theta[0, :-3].min()
 
@@ -44,8 +38,8 @@ def test_a_kernel_for_all_games_sees_which_features_never_matter():
 def test_a_kernel_for_each_game_is_what_it_is_alone():
     signs, targets = some_games(2)
     same = torch.stack([targets[0], targets[0]])
-    each = learnt(signs, same[:, :, None], 10)
-    alone = learnt(signs, targets[:1, :, None], 10)
+    each = ODD.learnt(signs, same[:, :, None], 10)
+    alone = ODD.learnt(signs, targets[:1, :, None], 10)
     assert torch.allclose(each.theta[0], each.theta[1])
     assert torch.allclose(each.theta[:1], alone.theta, atol=1e-6)
 
@@ -53,5 +47,5 @@ def test_a_kernel_for_each_game_is_what_it_is_alone():
 def test_of_very_many_games_some_are_enough():
     signs, targets = some_games(4)
     many = targets.repeat_interleave(2 * ENOUGH, 0)
-    found, few = learnt(signs, many.T[None], 10), learnt(signs, targets.T[None], 10)
+    found, few = ODD.learnt(signs, many.T[None], 10), ODD.learnt(signs, targets.T[None], 10)
     assert torch.allclose(found.theta, few.theta, rtol=0.3)

@@ -8,7 +8,8 @@ from fivefold.core.errors import BadInput, NotMeasurable
 from fivefold.explanation import ExactShapley, LeverageSHAP, OddKernelSHAP
 from fivefold.explanation.coalitions import every_set
 from fivefold.explanation.exact import shapley_weights
-from fivefold.explanation.odd_kernel.kernel import Kernel, gram, prior_variance, section_values
+from fivefold.explanation.kernel_likelihood import Kernel
+from fivefold.explanation.odd_kernel.kernel import gram, prior_variance, section_values
 from seeding import seeded
 
 KINDS = pytest.mark.parametrize("steps", [0, 10])

@@ -61,9 +61,8 @@ from fivefold.explanation.removal import (
 )
 from fivefold.explanation.removal_gap import RemovalGap
 from fivefold.explanation.saliency import InputXGradient, SmoothGrad
-from fivefold.explanation.scale import Scale, explain_spread, explain_to
+from fivefold.explanation.scale import Scale, explain_all, explain_to
 from fivefold.explanation.stability import Stability
-from fivefold.explanation.stream import explain_all
 from fivefold.explanation.trees import TreeSHAP
 from fivefold.explanation.wrong_labels import WrongLabels
 
@@ -127,7 +126,6 @@ __all__ = [
     "explain",
     "explain_all",
     "explain_answer",
-    "explain_spread",
     "explain_to",
     "interactions",
     "surrogate",

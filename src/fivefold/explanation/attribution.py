@@ -13,6 +13,7 @@ from fivefold.core.interval import Z95
 from fivefold.core.model import Model
 from fivefold.core.schema import Schema
 from fivefold.core.text import LANGUAGES, Language, Text
+from fivefold.explanation.output import output_index
 from fivefold.explanation.pictures.plot import Plot
 from fivefold.perturb import Groups
 
@@ -87,7 +88,7 @@ class Attribution:
     @property
     def is_exact(self) -> bool:
         """Whether the values are known to be free of error; False where nobody estimated it."""
-        return self.error is None and self.method in EXACT
+        return self.error is None and self.method.partition(",")[0] in EXACT
 
     def ranking(self, row: int = 0, output: str = "") -> "Ranking":
         """Return the features by absolute value, as far as their intervals tell them apart."""
@@ -123,17 +124,7 @@ class Attribution:
         Raises:
             BadInput: There is no such output.
         """
-        if not output:
-            return int(self.score[row].argmax())
-        if output not in self.outputs:
-            raise BadInput(
-                "There is no output {name}.",
-                where="output",
-                mend="There are: {known}.",
-                name=output,
-                known=", ".join(self.outputs),
-            )
-        return self.outputs.index(output)
+        return output_index(self.outputs, output, self.score[row])
 
     def to_frame(self, backend: str = "polars") -> "IntoDataFrame":
         """Return one line per row, output and feature as a table of `backend` (polars, pandas, pyarrow)."""

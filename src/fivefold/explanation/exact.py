@@ -49,18 +49,30 @@ class ExactShapley:
         question = asked(
             model, x, background, self.features, hides_words=True, removal=self.removal
         )
-        n = question.groups.n
-        if n > MOST:
-            raise NotMeasurable(
-                "Listing every set of {n} features is too much; the limit is {most}.",
-                mend="Use LeverageSHAP, or let columns or pixels count together as one feature.",
-                n=n,
-                most=MOST,
-            )
-        keep = every_set(n)
-        size = max(1, ROOM // (len(keep) * model.task.n_outputs))
-        played = [play(model, question._replace(x=part), keep) for part in question.x.split(size)]
+        keep, played = play_every_set(model, question, MOST, "LeverageSHAP")
         return _attribution(model, question, shapley_weights(keep), played)
+
+
+def play_every_set(
+    model: Model, question: Question, most: int, instead: str
+) -> tuple[Bool[Tensor, "sets features"], list[Played]]:
+    """Return every set of features, and its scores for as many rows at once as there is room for.
+
+    Raises:
+        NotMeasurable: There are more than `most` features; `instead` names who can do with more.
+    """
+    n = question.groups.n
+    if n > most:
+        raise NotMeasurable(
+            "Listing every set of {n} features is too much; the limit is {most}.",
+            mend="Use {instead}, or let columns or pixels count together as one feature.",
+            n=n,
+            most=most,
+            instead=instead,
+        )
+    keep = every_set(n)
+    size = max(1, ROOM // (len(keep) * model.task.n_outputs))
+    return keep, [play(model, question._replace(x=part), keep) for part in question.x.split(size)]
 
 
 def shapley_weights(keep: Bool[Tensor, "sets features"]) -> Float[Tensor, "features sets"]:

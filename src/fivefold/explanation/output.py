@@ -1,9 +1,12 @@
 """What is explained: the log-odds of each class, or the number itself."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fivefold.core.errors import BadInput
 from fivefold.core.model import Model
 from fivefold.core.task import Task
 from fivefold.core.text import Text, text
@@ -41,6 +44,25 @@ def log_odds(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch cla
 def output_names(task: Task) -> tuple[str, ...]:
     """Return the name of each output."""
     return task.classes if task.is_classification else (task.target,)
+
+
+def output_index(outputs: Sequence[str], name: str, score: Float[Tensor, " output"]) -> int:
+    """Return the position of an output; of the one with the highest score if it has no name.
+
+    Raises:
+        BadInput: There is no such output.
+    """
+    if not name:
+        return int(score.argmax())
+    if name not in outputs:
+        raise BadInput(
+            "There is no output {name}.",
+            where="output",
+            mend="There are: {known}.",
+            name=name,
+            known=", ".join(outputs),
+        )
+    return outputs.index(name)
 
 
 def unit(task: Task) -> Text:

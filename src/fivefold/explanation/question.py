@@ -143,11 +143,16 @@ def _checked(x: Inputs, schema: Schema, where: str) -> Float[Tensor, "rows ..."]
             found=str(tuple(x.shape)),
             wanted=str(schema.shape),
         )
-    _refuse_gaps(x, schema, where)
+    refuse_gaps(x, schema, where)
     return x.float()
 
 
-def _refuse_gaps(x: Tensor, schema: Schema, where: str) -> None:
+def refuse_gaps(x: Float[Tensor, "rows ..."], schema: Schema, where: str) -> None:
+    """Raise an error for the first value that is infinite, or missing where the schema does not allow it.
+
+    Raises:
+        BadInput: There is one.
+    """
     gaps = (x.isnan() | x.isinf()).flatten(1)
     for i, column in enumerate(schema.columns):
         if column.is_optional:

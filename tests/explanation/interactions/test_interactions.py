@@ -23,8 +23,9 @@ from fivefold.explanation import (
     interactions,
 )
 from fivefold.explanation.interactions.index import pair_shares
-from fivefold.explanation.interactions.kernel import EvenKernel, gram, sections
+from fivefold.explanation.interactions.kernel import gram, sections
 from fivefold.explanation.interactions.result import is_sure
+from fivefold.explanation.kernel_likelihood import Kernel
 from fivefold.perturb import Features
 from seeding import seeded
 
@@ -131,7 +132,7 @@ def test_a_budget_of_all_sets_is_exact(n, seed, steps):
 def test_sections_have_the_interactions_of_their_kernel(n, seed):
     """The interactions of k(set, .) by enumeration are what the integrals say, and so are their variances."""
     rng = seeded(seed)
-    kernel = EvenKernel(
+    kernel = Kernel(
         torch.rand(1, n, generator=rng).double() + 0.05,
         torch.rand(1, n, generator=rng).double() + 0.1,
         torch.rand(1, generator=rng).double() + 0.5,

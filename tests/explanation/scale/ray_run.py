@@ -12,7 +12,7 @@ from fivefold.core.errors import BadInput
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
 from fivefold.explanation import LeverageSHAP
-from fivefold.explanation.scale import Scale, explain_spread
+from fivefold.explanation.scale import Scale, explain_all
 from fivefold.models import MLP, TorchModel, fresh
 
 ray: Any = import_module("ray")  # not in the environment of the other tests
@@ -24,7 +24,7 @@ def seeded(seed: int = 0) -> Generator:
 
 def values(model: TorchModel, x: Tensor, background: Tensor, scale: Scale) -> Tensor:
     method = LeverageSHAP(budget=40, draws=2)
-    found = explain_spread(model, x, background, method, rng=seeded(3), scale=scale)
+    found = explain_all(model, x, background, method, rng=seeded(3), scale=scale)
     return torch.cat([f.values for f in found])
 
 

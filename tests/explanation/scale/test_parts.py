@@ -1,24 +1,13 @@
-"""Part by part is as all at once."""
+"""Blocks are explained when they are asked for, each the way the first was chosen for."""
 
 import pytest
 import torch
+from speakers import classifier, points
 from torch import Generator
 
 from fivefold.core.errors import BadInput
-from fivefold.explanation import LIME, ExactShapley, IntegratedGradients, LeverageSHAP, explain_all
+from fivefold.explanation import ExactShapley, Scale, explain_all
 from seeding import seeded
-
-EXPLAINERS = [ExactShapley(), LeverageSHAP(budget=30, draws=2), LIME(budget=80), IntegratedGradients()]  # fmt: skip
-
-
-@pytest.mark.parametrize("explainer", EXPLAINERS, ids=lambda e: type(e).__name__)
-def test_the_size_of_a_part_changes_nothing(explainer, trained, table):
-    x, background = table.splits.test.x[:7], table.splits.seen.train.x[:10]
-    (whole,) = explain_all(trained, x, background, explainer, rng=seeded(), size=7)
-    parts = list(explain_all(trained, x, background, explainer, rng=seeded(), size=3))
-    assert [len(p.values) for p in parts] == [3, 3, 1]
-    assert torch.allclose(torch.cat([p.values for p in parts]), whole.values, atol=1e-6)
-    assert torch.equal(torch.cat([p.is_converged for p in parts]), whole.is_converged)
 
 
 def test_nothing_is_explained_before_it_is_asked_for(trained, table):
@@ -29,7 +18,7 @@ def test_nothing_is_explained_before_it_is_asked_for(trained, table):
             asked.append(len(x))
             return ExactShapley()(model, x, background, rng=rng)
 
-    stream = explain_all(trained, table.splits.test.x[:9], table.splits.test.x[:3], Slow(), rng=seeded(), size=4)  # fmt: skip
+    stream = explain_all(trained, table.splits.test.x[:9], table.splits.test.x[:3], Slow(), rng=seeded(), scale=Scale(size=4))  # fmt: skip
     assert asked == []
     next(stream)
     assert asked == [4]
@@ -39,10 +28,22 @@ def test_nothing_is_explained_before_it_is_asked_for(trained, table):
 
 def test_the_method_is_chosen_once_and_says_why(trained, table):
     x = table.splits.test.x[:4]
-    found = list(explain_all(trained, x, x, rng=seeded(), size=2))
+    found = list(explain_all(trained, x, x, rng=seeded(), scale=Scale(size=2)))
     assert {f.method for f in found} == {"ExactShapley"}
 
 
 def test_no_rows_are_refused(trained, table):
     with pytest.raises(BadInput, match="at least one row"):
         next(explain_all(trained, table.splits.test.x[:0], table.splits.test.x[:3], rng=seeded()))
+
+
+def test_each_text_is_explained_in_the_way_its_words_want():
+    """A short text has few words, which are listed; the sets of a long one are drawn."""
+    texts = torch.cat([points("a good film"), points("a bad " * 7)])
+    short, long = explain_all(classifier(), texts, texts[:1], rng=seeded())
+    assert short.method == "ExactShapley"
+    assert long.method == "LeverageSHAP"
+    assert "14 features" in str(long.reason)
+    assert [len(f.values) for f in (short, long)] == [1, 1]
+    assert long.x is not None
+    assert torch.equal(long.x, texts[1:])

@@ -23,9 +23,8 @@ from fivefold.explanation import (
     LeverageSHAP,
     Occlusion,
     explain,
-    explain_all,
 )
-from fivefold.explanation.scale import Scale, explain_spread, explain_to
+from fivefold.explanation.scale import Scale, explain_all, explain_to
 from seeding import seeded
 
 ALONE = (
@@ -46,7 +45,7 @@ def streamed(
     model, rows, background, explainer: Explainer = LeverageSHAP(budget=40, draws=2), **scale: Any
 ) -> list[Attribution]:
     return list(
-        explain_spread(model, rows, background, explainer, rng=seeded(3), scale=Scale(**scale))
+        explain_all(model, rows, background, explainer, rng=seeded(3), scale=Scale(**scale))
     )
 
 
@@ -67,18 +66,13 @@ def test_the_size_of_the_blocks_changes_no_number(explainer, trained, table):
 
 def test_it_says_what_explain_says(trained, table):
     x, background = table.splits.test.x[:9], table.splits.seen.train.x[:12]
-    [found] = list(explain_spread(trained, x, background, rng=seeded()))
+    [found] = list(explain_all(trained, x, background, rng=seeded()))
     wanted = explain(trained, x, background, rng=seeded())
     assert torch.equal(found.values, wanted.values)
     assert found.method == wanted.method
     assert str(found.reason) == str(wanted.reason)
     assert found.x is not None
     assert torch.equal(found.x, x)
-    [part, _] = explain_all(trained, x, background, "leverage", rng=seeded(5), size=5)
-    [same, _] = explain_spread(
-        trained, x, background, "leverage", rng=seeded(5), scale=Scale(size=5)
-    )
-    assert torch.equal(part.values, same.values)
 
 
 def test_rows_come_in_any_way(trained, table):
@@ -105,7 +99,7 @@ def test_an_endless_source_is_read_only_as_far_as_asked(trained, table):
             read.append(1)
             yield table.splits.test.x[:8]
 
-    found = explain_spread(
+    found = explain_all(
         trained, rows(), table.splits.seen.train.x[:5], "exact", rng=seeded(), scale=Scale(size=8)
     )
     for _ in range(3):
@@ -210,7 +204,7 @@ def test_other_shapes_and_no_rows_are_refused(trained, table):
 def test_without_ray_the_extra_is_named(trained, table):
     x = table.splits.test.x[:4]
     with pytest.raises(MissingExtra, match="scale"):
-        explain_spread(trained, x, x, "exact", rng=seeded(), scale=Scale(backend="ray"))
+        explain_all(trained, x, x, "exact", rng=seeded(), scale=Scale(backend="ray"))
 
 
 def test_arrays_in_a_file_are_those_of_the_blocks(trained, table, tmp_path):

@@ -11,8 +11,9 @@ from games import of_columns
 from fivefold.core.errors import BadInput
 from fivefold.core.text import Text
 from fivefold.explanation import LeverageSHAP
-from fivefold.explanation.scale import Scale, explain_spread
+from fivefold.explanation.scale import Scale, explain_all
 from fivefold.explanation.scale.work import Job, arrived, done, done_elsewhere
+from fivefold.perturb import Features
 from seeding import seeded
 
 HERE = Path(__file__).parent
@@ -23,7 +24,7 @@ RAY = ROOT / ".peers" / "ray" / "bin" / "python"
 def streamed(model, rows, background, workers: int):
     method = LeverageSHAP(budget=40, draws=2)
     scale = Scale(size=5, workers=workers)
-    return list(explain_spread(model, rows, background, method, rng=seeded(3), scale=scale))
+    return list(explain_all(model, rows, background, method, rng=seeded(3), scale=scale))
 
 
 def test_other_processes_say_the_same(trained, table):
@@ -49,8 +50,10 @@ def test_an_error_arrives_as_it_was_raised(trained, table):
     job = Job(
         model=trained,
         background=table.splits.test.x,
+        method="leverage",
         explainer=LeverageSHAP(),
         reason=Text(""),
+        features=Features(),
         seed=1,
     )
     with pytest.raises(BadInput) as here:

@@ -6,11 +6,9 @@ import torch
 from torch import Generator, Tensor
 
 from fivefold.core.data import Inputs
-from fivefold.core.errors import NotMeasurable
 from fivefold.core.model import Model
-from fivefold.explanation.coalitions import every_set
-from fivefold.explanation.exact import shapley_weights
-from fivefold.explanation.game import Played, play
+from fivefold.explanation.exact import play_every_set, shapley_weights
+from fivefold.explanation.game import Played
 from fivefold.explanation.interactions.index import pair_weights, with_main_effects
 from fivefold.explanation.interactions.result import Interactions
 from fivefold.explanation.output import output_names, unit
@@ -19,7 +17,6 @@ from fivefold.explanation.removal import Removal
 from fivefold.perturb import Features
 
 MOST = 14  # 2**14 sets; each further feature doubles the cost
-ROOM = 2**22  # scores held at one time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +42,7 @@ class ExactInteractions:
         question = asked(
             model, x, background, self.features, hides_words=True, removal=self.removal
         )
-        n = question.groups.n
-        if n > MOST:
-            raise NotMeasurable(
-                "Listing every set of {n} features is too much; the limit is {most}.",
-                mend="Use SampledInteractions, or let columns or pixels count together as one feature.",
-                n=n,
-                most=MOST,
-            )
-        keep = every_set(n)
-        size = max(1, ROOM // (len(keep) * model.task.n_outputs))
-        played = [play(model, question._replace(x=part), keep) for part in question.x.split(size)]
+        keep, played = play_every_set(model, question, MOST, "SampledInteractions")
         return _interactions(model, question, keep, played)
 
 

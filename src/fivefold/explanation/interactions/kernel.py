@@ -12,18 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fivefold.explanation.kernel_likelihood import Family, Kernel
 from fivefold.explanation.odd_kernel.kernel import nodes
 
 NUGGET = 1e-8  # of the prior variance: keeps the matrix invertible
 CONSTANT = 25.0  # prior variance of the level, in units of the games' own
-
-
-class EvenKernel(NamedTuple):
-    """Parameters of some kernels, all positive: how far features interact, in how many pairs, and a scale."""
-
-    theta: Float[Tensor, "games features"]
-    line: Float[Tensor, "games features"]
-    alpha: Float[Tensor, " games"]
 
 
 class Sections(NamedTuple):
@@ -37,9 +30,7 @@ class Sections(NamedTuple):
     together: Float[Tensor, " features"]
 
 
-def gram(
-    kernel: EvenKernel, signs: Float[Tensor, "sets features"]
-) -> Float[Tensor, "games sets sets"]:
+def gram(kernel: Kernel, signs: Float[Tensor, "sets features"]) -> Float[Tensor, "games sets sets"]:
     """Return the covariance of every two sets, a nugget included."""
     theta, line, alpha = kernel
     n = max(signs.shape[1], 2)
@@ -54,7 +45,15 @@ def gram(
     return alpha[:, None, None] * curved + pairs + CONSTANT + nugget
 
 
-def sections(kernel: EvenKernel, game: int, signs: Float[Tensor, "sets features"]) -> Sections:
+EVEN = Family(
+    gram=gram,
+    thetas=(0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
+    lines=(0.03, 0.3, 1.0, 3.0, 10.0),
+    pull=0.5,
+)
+
+
+def sections(kernel: Kernel, game: int, signs: Float[Tensor, "sets features"]) -> Sections:
     """Return the interactions of the sections of one kernel.
 
     Integrals over the chance t of joining, with tau = 2 t - 1, are exact by Gauss and Legendre:

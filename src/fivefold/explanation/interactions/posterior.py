@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fivefold.explanation.interactions.kernel import EvenKernel, gram, sections
-from fivefold.explanation.interactions.likelihood import own
+from fivefold.explanation.interactions.kernel import EVEN, gram, sections
+from fivefold.explanation.kernel_likelihood import Kernel
 
 LEAST = 1e-30
 
@@ -21,7 +21,7 @@ class Pairs(NamedTuple):
 
 
 def posterior(
-    kernel: EvenKernel,
+    kernel: Kernel,
     signs: Float[Tensor, "sets features"],
     targets: Float[Tensor, "games sets"],
 ) -> Pairs:
@@ -58,7 +58,7 @@ def optimism(
     half = torch.arange(len(signs)) % 2 == 1
     if half.sum() < 2:
         return torch.ones(len(targets), dtype=targets.dtype)
-    kernel = own(signs[half], targets[:, half], steps)
+    kernel = EVEN.learnt(signs[half], targets[:, half, None], steps)
     matrix = gram(kernel, signs)
     known, cross = matrix[:, half][:, :, half], matrix[:, half][:, :, ~half]
     solved = torch.linalg.solve(known, torch.cat([targets[:, half, None], cross], 2))

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fivefold.core.errors import BadInput
 from fivefold.core.interval import Z95
 from fivefold.core.text import Text
 from fivefold.explanation.interactions.plot import InteractionPlot
+from fivefold.explanation.output import output_index
 from fivefold.perturb import Groups
 
 
@@ -97,17 +97,7 @@ class Interactions:
         Raises:
             BadInput: There is no such output.
         """
-        if not output:
-            return int(self.score[row].argmax())
-        if output not in self.outputs:
-            raise BadInput(
-                "There is no output {name}.",
-                where="output",
-                mend="There are: {known}.",
-                name=output,
-                known=", ".join(self.outputs),
-            )
-        return self.outputs.index(output)
+        return output_index(self.outputs, output, self.score[row])
 
     def to_records(self) -> list[dict[str, object]]:
         """Return one record per row, output and pair; a feature with itself is its main effect."""

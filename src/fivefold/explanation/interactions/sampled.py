@@ -13,14 +13,14 @@ from fivefold.core.limits import Count, Natural, Positive
 from fivefold.core.model import Model
 from fivefold.explanation.coalitions import leverage_pairs
 from fivefold.explanation.game import Played, play
-from fivefold.explanation.interactions import likelihood as even
 from fivefold.explanation.interactions import posterior as even_part
 from fivefold.explanation.interactions.exact import listed
 from fivefold.explanation.interactions.index import with_main_effects
+from fivefold.explanation.interactions.kernel import EVEN
 from fivefold.explanation.interactions.result import Interactions, is_sure
+from fivefold.explanation.kernel_likelihood import Kernel
 from fivefold.explanation.odd_kernel import posterior as odd_part
-from fivefold.explanation.odd_kernel.kernel import Kernel
-from fivefold.explanation.odd_kernel.likelihood import learnt
+from fivefold.explanation.odd_kernel.kernel import ODD
 from fivefold.explanation.output import output_names, unit
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
@@ -163,7 +163,7 @@ def _shapley(signs: Tensor, targets: Tensor, steps: int) -> tuple[Tensor, Tensor
     (games, size), tuned = _scaled(targets), _tuned(len(signs))
 
     def find(some: Tensor, answers: Tensor) -> Kernel:
-        return learnt(some, answers, steps or TOGETHER)
+        return ODD.learnt(some, answers, steps or TOGETHER)
 
     batches = [some[:, :, None] for some in _split(games)] if steps else [games.T[None]]
     values, error = [], []
@@ -180,11 +180,11 @@ def _pairs(signs: Tensor, targets: Tensor, steps: int) -> even_part.Pairs:
     away = targets - targets.mean(1, keepdim=True)
     (games, size), tuned = _scaled(away), _tuned(len(signs))
     if not steps:
-        kernel = even.pooled(signs[tuned], games[:, tuned])
+        kernel = EVEN.pooled(signs[tuned], games[:, tuned])
         return _in_units(even_part.posterior(kernel, signs, games), size)
     parts: list[even_part.Pairs] = []
     for some in _split(games):
-        kernel = even.own(signs[tuned], some[:, tuned], steps)
+        kernel = EVEN.learnt(signs[tuned], some[:, tuned, None], steps)
         doubt = even_part.optimism(signs[tuned], some[:, tuned], steps).sqrt()
         values, error, together = even_part.posterior(kernel, signs, some)
         wide = doubt[:, None, None]

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from fivefold.core.codepoints import encode_texts
 from fivefold.core.errors import BadInput, NotMeasurable
+from fivefold.core.schema import Schema
 from fivefold.core.task import Task
 from fivefold.core.text import Text, text
 from fivefold.explanation.attribution import Attribution
@@ -82,7 +83,15 @@ class AnswerExplainer:
         words, shown = _words(model, spoken, shown, hide)
         found = asked_about(self.explainer, words, rng=rng)
         method = f"{found.method}, hide={hide}"
-        return replace(found, groups=shown.groups, outputs=spoken.outputs, unit=NATS, method=method)
+        return replace(
+            found,
+            groups=shown.groups,
+            outputs=spoken.outputs,
+            unit=NATS,
+            method=method,
+            x=shown.points[None],
+            schema=Schema(shape=tuple(shown.points.shape), is_text=True),
+        )
 
 
 def explain_answer(

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fivefold.core.text import Language, text
 from fivefold.explanation.attribution import Attribution
-from fivefold.explanation.pictures.letters import cells, families
-from fivefold.explanation.pictures.paper import DIVERGING, DOWN, UP
+from fivefold.explanation.pictures.grid import colour_bar, symmetric
+from fivefold.explanation.pictures.letters import cells, number
+from fivefold.explanation.pictures.paper import DIVERGING, DOWN, UP, Header, axes, finish
+from fivefold.explanation.pictures.view import View, largest, row_header, sureness
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,39 +31,53 @@ def matrix_html(found: Attribution, language: Language = "en") -> str:
     values = found.values[0]
     longest = max(float(values.abs().max()), 1e-12)
     tables = "".join(_table(found, values / longest, part) for part in _blocks(found.outputs))
-    unit = escape(found.unit.words(language))
-    return f'<div class="matrix"><p>{unit}</p>{tables}</div>'
+    head = _header(_least_sure(found, language), found.groups.n, len(found.outputs))
+    told = " · ".join(head.facts)
+    warning = f"<p><strong>{escape(head.warning)}</strong></p>" if head.warning else ""
+    about = f"<p>{escape(head.headline)}<br><small>{escape(told)}</small></p>"
+    return f'<div class="matrix">{about}{warning}{tables}</div>'
 
 
 def draw_matrix(
     found: Attribution, ax: "Axes | None" = None, *, language: Language = "en"
 ) -> "Axes":
     """Draw the words that moved most against the first tokens, and return the axes; nothing is shown or saved."""
-    from matplotlib.figure import Figure
-
-    strength = found.values[0].abs().amax(1)
-    rows = sorted(strength.sort(descending=True, stable=True).indices[:MOST_WORDS].tolist())
-    names = [_short(found.names[row]) for row in rows]
-    values = found.values[0][rows, :MOST_TOKENS]
+    view = _least_sure(found, language)
+    rows = sorted(largest(found.values[0].abs().amax(1), MOST_WORDS))
     outputs = [_short(name) for name in found.outputs[:MOST_TOKENS]]
-    if ax is None:
-        size = (2.6 + 0.42 * len(outputs), 1.6 + 0.3 * len(rows))
-        ax = Figure(figsize=size, layout="constrained").subplots()
-    limit = max(float(values.abs().max()), 1e-12)
-    picture = ax.imshow(values.numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
+    names = [_short(found.names[row]) for row in rows]
+    ax = axes(ax, 2.2 + 0.3 * len(rows), max(5.0, 2.6 + 0.36 * len(outputs)))
+    values = found.values[0][rows, : len(outputs)]
+    picture = ax.imshow(
+        values.numpy(), cmap=DIVERGING, aspect="auto", interpolation="nearest", norm=symmetric(values)
+    )  # fmt: skip
     is_narrow = all(cells(name) <= LEAST for name in outputs)
-    ax.set_xticks(range(len(outputs)), outputs, family=families(), rotation=0 if is_narrow else 90)
-    ax.set_yticks(range(len(rows)), names, family=families())
-    ax.xaxis.tick_top()
-    bar = ax.figure.colorbar(picture, ax=ax)
-    bar.set_label(found.unit.words(language), family=families())
-    _tell_what_is_cut(found, len(rows), len(outputs), ax, language)
-    return ax
+    ax.set_xticks(range(len(outputs)), outputs, rotation=0 if is_narrow else 90)
+    ax.set_yticks(range(len(rows)), names)
+    colour_bar(ax, picture, view)
+    return finish(ax, _header(view, len(rows), len(outputs)), label_columns=8)
 
 
-def _tell_what_is_cut(
-    found: Attribution, n_words: int, n_tokens: int, ax: "Axes", language: Language
-) -> None:
+def _least_sure(found: Attribution, language: Language) -> View:
+    """Return the output whose values are the least sure, so that the header speaks for all of them."""
+    half = found.half_width
+    output = 0 if half is None else int(half[0].nan_to_num(nan=torch.inf).amax(0).argmax())
+    return View(found, (0,), output, language)
+
+
+def _header(view: View, n_words: int, n_tokens: int) -> Header:
+    found = view.found
+    from_to = text(
+        "from {base} to {score}",
+        base=number(float(found.base[0].sum())),
+        score=number(float(found.score[0].sum())),
+    )
+    facts = [
+        view.unit,
+        view.say(text("{n} model evaluations", n=f"{found.n_evaluations:,}")),
+        found.method,
+        view.say(sureness(view)),
+    ]
     if n_words < found.groups.n or n_tokens < len(found.outputs):
         told = text(
             "the {words} of {all_words} words that moved most, the first {tokens} of {all_tokens} tokens",
@@ -69,7 +86,9 @@ def _tell_what_is_cut(
             tokens=n_tokens,
             all_tokens=len(found.outputs),
         )
-        ax.set_xlabel(told.words(language), family=families())
+        facts.append(view.say(told))
+    said = text("whole answer {said}", said=view.say(from_to))
+    return Header(view.say(said), tuple(facts), row_header(view).warning)
 
 
 def _blocks(outputs: tuple[str, ...]) -> Iterator[range]:

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Int
 from torch import Generator, Tensor
 
 from fivefold.explanation.coalitions import leverage_pairs
-from fivefold.explanation.odd_kernel.kernel import Kernel, gram, section_values
+from fivefold.explanation.kernel_likelihood import Kernel
+from fivefold.explanation.odd_kernel.kernel import gram, section_values
 
 CHOSEN = 256  # pairs that are chosen with care; of more, the rest are drawn by leverage score
 WIDE = 4  # each is chosen from so many times as many

@@ -13,9 +13,9 @@ from fivefold.core.model import Model
 from fivefold.explanation.attribution import Attribution
 from fivefold.explanation.exact import shapley_weights
 from fivefold.explanation.game import Played
+from fivefold.explanation.kernel_likelihood import Kernel
 from fivefold.explanation.odd_kernel.design import designed
-from fivefold.explanation.odd_kernel.kernel import Kernel
-from fivefold.explanation.odd_kernel.likelihood import learnt
+from fivefold.explanation.odd_kernel.kernel import ODD
 from fivefold.explanation.odd_kernel.posterior import Posterior, optimism, posterior
 from fivefold.explanation.question import AS_IT_IS, asked
 from fivefold.explanation.removal import Removal
@@ -147,7 +147,7 @@ def _judged(signs: Tensor, targets: Float[Tensor, "kernels sets games"], steps: 
     """Return the posterior, its errors wider by what choosing a reach for each feature may hide."""
 
     def find(some: Tensor, answers: Tensor) -> Kernel:
-        return learnt(some, answers, steps)
+        return ODD.learnt(some, answers, steps)
 
     tuned = _tuned(len(signs))
     some, answers = signs[tuned], targets[:, tuned]

@@ -5,22 +5,15 @@ the odd part of prod_i (1 + rho_i x_i y_i) with rho = tanh theta, and a line. Th
 """
 
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fivefold.explanation.kernel_likelihood import Family, Kernel
+
 NUGGET = 1e-8  # of the prior variance: keeps the matrix invertible
-
-
-class Kernel(NamedTuple):
-    """Parameters of some kernels, all positive: how far features interact, and two scales."""
-
-    theta: Float[Tensor, "games features"]
-    line: Float[Tensor, "games features"]
-    alpha: Float[Tensor, " games"]
 
 
 def gram(kernel: Kernel, signs: Float[Tensor, "sets features"]) -> Float[Tensor, "games sets sets"]:
@@ -34,6 +27,14 @@ def gram(kernel: Kernel, signs: Float[Tensor, "sets features"]) -> Float[Tensor,
     nugget = NUGGET * (alpha + line.mean(1))
     together = alpha[:, None, None] * curved + straight
     return together + nugget[:, None, None] * torch.eye(len(signs), dtype=signs.dtype)
+
+
+ODD = Family(
+    gram=gram,
+    thetas=(0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
+    lines=(0.3, 1.0, 3.0, 10.0, 100.0),
+    pull=0.1,
+)
 
 
 def section_values(

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fivefold.explanation.odd_kernel.kernel import Kernel, gram, prior_variance, section_values
+from fivefold.explanation.kernel_likelihood import Kernel
+from fivefold.explanation.odd_kernel.kernel import gram, prior_variance, section_values
 
 Find: TypeAlias = Callable[[Tensor, Tensor], Kernel]  # from signs and targets
 

@@ -6,13 +6,12 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fivefold.core.errors import BadInput
-from fivefold.core.schema import Column, Schema
-from fivefold.data.parse import MISSING, Numbers, parse
+from fivefold.core.schema import Schema
+from fivefold.data.columns import columns_of
 from fivefold.data.raw import Raw, check_names
 
 
@@ -41,7 +40,7 @@ def read_blocks(path: Path, schema: Schema, size: int) -> Iterator[Float[Tensor,
                 ending=path.suffix or "nameless",
             )
     for raw in raws:
-        yield torch.stack([_values(raw, column) for column in schema.columns], dim=1)
+        yield columns_of(raw, schema)
 
 
 def _csv(path: Path, size: int) -> Iterator[Raw]:
@@ -76,33 +75,6 @@ def _parquet(path: Path, schema: Schema, size: int) -> Iterator[Raw]:
             yield Raw(frame=table.slice(start, size).collect(), origin=str(path))
     except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, error) from error
-
-
-def _values(raw: Raw, column: Column) -> Float[Tensor, " rows"]:
-    if column.name not in raw.frame.columns:
-        raise BadInput(
-            "There is no column {column}.",
-            where=raw.origin,
-            mend="The columns are: {columns}.",
-            column=column.name,
-            columns=", ".join(raw.frame.columns[:20]),
-        )
-    found = parse(raw, column.name, column.kind, MISSING)
-    if isinstance(found, Numbers):
-        return torch.from_numpy(found.values).float()
-    place = {name: float(i) for i, name in enumerate(column.categories)}
-    words = found.values.to_list()
-    for row, word in enumerate(words):
-        if word is not None and word not in place:
-            raise BadInput(
-                "{value} is not a category of {column}.",
-                where=raw.place(row, column.name),
-                mend="It may be: {known}.",
-                value=word,
-                column=column.name,
-                known=", ".join(column.categories[:20]),
-            )
-    return torch.tensor([place.get(word, torch.nan) for word in words])
 
 
 def _refuse_ragged(

@@ -21,6 +21,7 @@ from fivefold.explanation.scale.blocks import Rows, blocks_of, count_of
 from fivefold.explanation.scale.cluster import in_cluster
 from fivefold.explanation.scale.processes import in_processes
 from fivefold.explanation.scale.work import Job, done
+from fivefold.perturb import Features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,28 +39,30 @@ class Scale:
     backend: Literal["processes", "ray"] = "processes"
 
 
-def explain_spread(
+def explain_all(
     model: Model,
     rows: Rows,
     background: Inputs,
     method: Method | Explainer = "auto",
     *,
     rng: Generator,
+    features: Features = Features(),
     scale: Scale = Scale(),
 ) -> Iterator[Attribution]:
     """Yield the attributions of all rows, a block at a time and in order.
 
-    The same numbers as `explain_all` with parts of `scale.size` rows: every block starts from the same
-    random numbers, and rows are cut into blocks however they come. So neither the workers nor how the rows
-    arrive change them (but for rounding: a worker has one thread). The size of the blocks does only
-    where an explainer draws for each row or learns from all rows of a call.
+    Every block starts from the same random numbers, and rows are cut into blocks however they come. So
+    neither the workers nor how the rows arrive change the numbers (but for rounding: a worker has one
+    thread). The size of the blocks does only where an explainer draws for each row (smooth-gradients,
+    tabular-lime around rows) or learns from all rows of a call (odd-kernel).
 
     Args:
         model: Any model that `explain` takes.
         rows: A tensor, a batch, an iterator of those, or the path of a CSV or Parquet file.
         background: Ordinary rows that stand for "not known".
-        method: As in `explain`. What "auto" takes is chosen once, for the first block.
+        method: As in `explain`. What "auto" takes is chosen once, for the first block; of texts each time.
         rng: Source of one seed.
+        features: What counts as one feature; an explainer brings its own.
         scale: Size of the blocks, and who explains them.
 
     Raises:
@@ -71,12 +74,14 @@ def explain_spread(
     first = next(blocks, None)
     if first is None:
         raise BadInput("There are no rows to explain.", where="rows", mend="Give at least one row.")
-    choice = choose(model, first, background, method)
+    choice = choose(model, first, background, method, features)
     job = Job(
         model=model,
         background=background,
-        explainer=choice.explainer,
+        method=method,
+        explainer=None if model.schema.is_text else choice.explainer,
         reason=choice.reason,
+        features=features,
         seed=fresh_seed(rng),
     )
     count = count_of(rows)

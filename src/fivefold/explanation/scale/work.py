@@ -14,7 +14,10 @@ from fivefold.core.errors import FivefoldError
 from fivefold.core.model import Model
 from fivefold.core.text import Text
 from fivefold.explanation.attribution import Attribution
+from fivefold.explanation.explain import explain
 from fivefold.explanation.explainer import Explainer
+from fivefold.explanation.methods import Method
+from fivefold.perturb import Features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +27,19 @@ class Job:
     Attributes:
         model: What is explained.
         background: Rows that stand for "not known".
-        explainer: Who explains.
+        method: What was asked for.
+        explainer: Who explains; None where each block, a text, is asked about as its words want it.
         reason: Why this one.
+        features: What counts as one feature.
         seed: Where each block's randomness begins, so that blocks do not depend on one another.
     """
 
     model: Model
     background: Inputs
-    explainer: Explainer
+    method: Method | Explainer
+    explainer: Explainer | None
     reason: Text
+    features: Features
     seed: int
 
 
@@ -48,6 +55,8 @@ class Failed(NamedTuple):
 def done(job: Job, x: Tensor) -> Attribution:
     """Return the attributions of a block."""
     rng = Generator().manual_seed(job.seed)
+    if job.explainer is None:
+        return explain(job.model, x, job.background, job.method, rng=rng, features=job.features)
     found = job.explainer(job.model, x, job.background, rng=rng)
     return replace(found, reason=job.reason).with_inputs(job.model, x)
 

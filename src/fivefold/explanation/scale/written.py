@@ -15,7 +15,7 @@ from fivefold.explanation.methods import Method
 from fivefold.explanation.scale.blocks import Rows
 from fivefold.explanation.scale.formats import Writer, to_csv, to_npz, to_parquet
 from fivefold.explanation.scale.place import whole_file
-from fivefold.explanation.scale.spread import Scale, explain_spread
+from fivefold.explanation.scale.spread import Scale, explain_all
 
 FORMATS: Mapping[str, Callable[[Path, Path], Writer]] = {
     ".csv": to_csv,
@@ -49,7 +49,7 @@ def explain_to(
         path: Where to write. CSV and Parquet have one line per row, output and feature, with the error
             and the interval; `.npz` has the arrays: values, base, score, error (NaN where nobody estimated
             it), is_converged, x, and the names of features and outputs.
-        model: As in `explain_spread`, like all that follows.
+        model: As in `explain_all`, like all that follows.
         rows: The rows.
         background: Ordinary rows that stand for "not known".
         method: Who explains.
@@ -68,7 +68,7 @@ def explain_to(
             mend="End its name in .csv, .parquet or .npz.",
             ending=path.suffix or "nameless",
         )
-    found = explain_spread(model, rows, background, method, rng=rng, scale=scale)
+    found = explain_all(model, rows, background, method, rng=rng, scale=scale)
     with whole_file(path) as (part, folder):
         return _write(found, form(part, folder), path)
 

@@ -10,7 +10,7 @@ from fivefold.core.codepoints import encode_texts
 from fivefold.core.errors import BadInput
 from fivefold.core.schema import Column, Schema
 from fivefold.data.array_file import read_arrays
-from fivefold.data.parse import MISSING, Numbers, parse
+from fivefold.data.columns import columns_of
 from fivefold.data.raw import Raw
 from fivefold.data.table_file import read_table
 
@@ -29,8 +29,7 @@ def rows_of(path: Path, schema: Schema, text: str = "") -> Tensor:
         BadInput: A column is not there, a value does not fit, or an image has another shape.
     """
     if schema.is_table:
-        raw = read_table(path)
-        return torch.stack([_values(raw, column) for column in schema.columns], dim=1)
+        return columns_of(read_table(path), schema)
     if schema.is_text:
         is_one = path.suffix.lower() == ".txt"
         texts = [_whole(path)] if is_one else _texts(read_table(path), text)
@@ -54,33 +53,6 @@ def told(column: Column, value: float) -> str:
     if column.is_category:
         return column.categories[int(value)]
     return f"{value:.4g}"
-
-
-def _values(raw: Raw, column: Column) -> Tensor:
-    if column.name not in raw.frame.columns:
-        raise BadInput(
-            "There is no column {name}.",
-            where=raw.origin,
-            mend="There are: {known}.",
-            name=column.name,
-            known=", ".join(raw.frame.columns[:20]),
-        )
-    found = parse(raw, column.name, column.kind, MISSING)
-    if isinstance(found, Numbers):
-        return torch.from_numpy(found.values).float()
-    place = {name: float(i) for i, name in enumerate(column.categories)}
-    words = found.values.to_list()
-    for row, word in enumerate(words):
-        if word is not None and word not in place:
-            raise BadInput(
-                "{value} is not a category of {column}.",
-                where=raw.place(row, column.name),
-                mend="It may be: {known}.",
-                value=word,
-                column=column.name,
-                known=", ".join(column.categories[:20]),
-            )
-    return torch.tensor([place.get(word, float("nan")) for word in words])
 
 
 def _texts(raw: Raw, name: str) -> list[str]:
