@@ -3,10 +3,11 @@
 import http.client
 import json
 import signal
+import socket
 import threading
 import time
 
-from serving import INFER, Server, question, running
+from serving import INFER, Server, question, running, status_of
 
 
 def asking(server: Server, seen: list[int], lost: list[Exception]) -> None:
@@ -62,3 +63,20 @@ def test_what_takes_too_long_is_given_up_and_what_cannot_wait_is_refused() -> No
         for thread in threads:
             thread.join(20)
         assert sorted(set(found)) == [(503, "queue"), (504, "time")]
+
+
+def test_when_the_queue_is_full_a_body_is_not_even_awaited() -> None:
+    """The head alone is sent; the answer comes all the same, long before a body would be given up."""
+    with running(pause=1.0, most_waiting=1, wait_seconds=100.0, batch=1) as server:
+        threads = [threading.Thread(target=server.ask, kwargs={"body": question()}) for _ in "ab"]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.4)
+        head = f"POST {INFER} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=0.5) as link:
+            link.sendall(head.encode())
+            told = link.recv(65536)
+        for thread in threads:
+            thread.join(20)
+    assert status_of(told) == 503
+    assert b'"queue"' in told

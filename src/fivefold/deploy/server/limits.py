@@ -33,7 +33,10 @@ class Room:
 
 
 class Rows:
-    """Refuses examples with 503 when too many wait for the model.
+    """Refuses any request with 503 when as many examples wait for the model as may.
+
+    It stands before the body is read, so that a refusal costs nothing of what a question costs, and again
+    behind it, for what came in meanwhile. One request can go beyond the limit, by its own examples.
 
     Args:
         waiting: Returns how many wait.
@@ -46,6 +49,5 @@ class Rows:
 
     def __call__(self, call: Call) -> None:
         """Go on, or refuse."""
-        waiting = self.waiting()
-        if waiting and waiting + call.rows > self.most_waiting:
+        if self.waiting() >= self.most_waiting:
             raise Refused(503, "queue", text("Too many requests are waiting."), retry_after=1)

@@ -77,13 +77,8 @@ def app_of(
     post = Post(sinks, is_full)
     telling = Telling(s.name, s.version, model.task)
     rate = Rate(s.per_second, s.burst) if s.per_second else None
-    ways = _ways(
-        served,
-        telling,
-        batcher,
-        why,
-        [*_known(served, rate), Room(batcher.wait, s.wait_seconds, post.is_full)],
-    )
+    room = Room(batcher.wait, s.wait_seconds, post.is_full)
+    ways = _ways(served, telling, batcher, why, [*_known(served, rate), room])
     app = App(
         paths=paths_of(telling, model.schema, lambda: app.is_ready),
         desk=Desk(
@@ -105,12 +100,14 @@ def _ways(
     served: Served, telling: Telling, batcher: Batcher, why: Why, head: Sequence[Guard]
 ) -> dict[Verb, Way]:
     s, schema = served.settings, served.model.schema
+    rows = Rows(lambda: batcher.waiting, s.most_waiting)
+    head = [*head, rows]
     body: list[Guard] = [
         named,
         Reading(Examples(schema, s.most_rows), telling.known),
         SchemaCheck(schema),
         *([Personal(served.personal)] if served.personal else []),
-        Rows(lambda: batcher.waiting, s.most_waiting),
+        rows,
     ]
     detector = None if s.detector == "off" else served.detector
     alarm = [Alarm(detector.threshold, refuses=s.detector != "flag")] if detector else []

@@ -18,7 +18,7 @@ class Settings:
         version: Its version.
         most_bytes: Bytes of a body.
         most_rows: Examples in one request.
-        most_waiting: Examples that may wait for the model.
+        most_waiting: Examples that may wait for the model; the last request let in may go beyond.
         wait_seconds: What waits may take; beyond it new requests are refused before their body is read.
         batch: Examples that the model answers at once.
         seconds: For an answer.
