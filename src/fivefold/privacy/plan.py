@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, Self
 
 from torch import Generator
 
@@ -84,6 +84,17 @@ class Plan:
         told = {"mechanism": MECHANISM, "unit": UNIT, "relation": RELATION, "seeded": seeded}
         return told | vars(self)
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return the plan whose numbers are in `record`.
+
+        Raises:
+            KeyError: A number is lacking.
+            TypeError: It is none.
+            ValueError: It is not one that a plan can have.
+        """
+        return cls(**{f.name: record[f.name] for f in fields(cls)})
+
 
 def plan_of(record: Mapping[str, Any]) -> Plan | None:
     """Return the plan that `Plan.record` wrote, or None if it is anything else."""
@@ -91,7 +102,7 @@ def plan_of(record: Mapping[str, Any]) -> Plan | None:
     if told != (MECHANISM, UNIT, RELATION):
         return None
     try:
-        return Plan(**{f.name: record[f.name] for f in fields(Plan)})
+        return Plan.of_record(record)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -53,13 +53,14 @@ def test_the_claim_is_about_clients_and_nobody_takes_it_for_examples(trained, ta
     step = Federated(private=NOISY, clients=ByColumn(column="c5"), rate=0.2, rounds=7)
     claim = step.claim(250).privacy
     assert claim["unit"] == "client"
-    assert claim["clients"] == "column c5"
+    assert claim["owners"] == "column c5"
     assert (claim["rate"], claim["steps"], claim["noise_multiplier"]) == (0.2, 7, 1.0)
     assert claim["seeded"] is False
     assert plan_of(claim) is None
     lineage = (Record("federated", {}, "data", step.claim(250)),)
-    found = Epsilon()(trained.with_lineage(lineage), table.splits, rng=seeded())
-    assert [f.value for f in found] == [inf]  # type: ignore[union-attr]
+    (found,) = Epsilon()(trained.with_lineage(lineage), table.splits, rng=seeded())
+    assert found.setting == "delta 0.0001, per client"
+    assert found.value == step.epsilon(250)  # type: ignore[union-attr]
 
 
 def test_a_plain_run_claims_nothing():

@@ -78,7 +78,7 @@ class ClientPrivacy:
     def record(self, plan: Plan, clients: str) -> Mapping[str, Any]:
         """Return what the lineage keeps: the unit is a client, which no reader may take for an example."""
         told = plan.record(seeded=self.insecure_seed is not None)
-        return told | {"unit": UNIT, "clients": clients}
+        return told | {"unit": UNIT, "owners": clients}
 
     def sources(self) -> tuple[Generator, Generator]:
         """Return the source of the noise, and of all other draws that the claim rests on."""

@@ -1,0 +1,55 @@
+"""For whom a bound on epsilon holds, and what it does not cover, in words."""
+
+from fivefold.core.text import Text, text
+from fivefold.privacy.spent import Spent
+
+UNITS = {
+    "example": "example",
+    "client": "client with all of its rows",
+    "user": "user with all of their rows",
+}
+MIXED = "example (no whole client or user, because not all steps hide the same ones)"
+SAME = "It was all the same data."
+OTHERS = (
+    "The data differed between steps; the same people may be in each, so all losses are added up."
+)
+CHOSEN = "Not covered: other models made from it, the size of the training set, and numbers that probes publish about its rows."
+FREE = "Not covered: choosing hyperparameters by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
+TUNED = "The best of a secret number of runs was kept, and that is paid for. Not covered: other hyperparameters chosen by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
+
+
+def scope(spent: Spent, per_person: int) -> Text:
+    """Return for whom the bound holds, and what it leaves open."""
+    if not spent.all:
+        return text("No step has read training data.")
+    facts = {
+        "told": "; ".join(p.told for p in spent.all),
+        "data": SAME if spent.n_data == 1 else OTHERS,
+        "rest": _rest(spent),
+    }
+    if per_person > 1 and spent.runs > 1:
+        return text(
+            "Holds for up to {people} examples of one person added or removed, after {runs} such runs from which one was chosen ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
+            people=per_person, runs=spent.runs, **facts,
+        )  # fmt: skip
+    if per_person > 1:
+        return text(
+            "Holds for up to {people} examples of one person added or removed ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
+            people=per_person, **facts,
+        )  # fmt: skip
+    unit = MIXED if spent.is_mixed else UNITS[spent.unit]
+    if spent.runs > 1:
+        return text(
+            "Holds for one {unit} added or removed, after {runs} such runs from which one was chosen ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
+            unit=unit, runs=spent.runs, **facts,
+        )  # fmt: skip
+    return text(
+        "Holds for one {unit} added or removed ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
+        unit=unit, **facts,
+    )  # fmt: skip
+
+
+def _rest(spent: Spent) -> str:
+    if any(p.repeats for p in spent.all):
+        return TUNED
+    return CHOSEN if spent.runs > 1 else FREE
