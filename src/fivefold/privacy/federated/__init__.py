@@ -7,6 +7,7 @@ from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt, Le, Lt
+from jaxtyping import Int
 from torch import Generator, Tensor, nn
 
 from fivefold.core.data import Batch, Seen
@@ -30,7 +31,7 @@ from fivefold.privacy.federated.partition import (
     clients_of,
 )
 from fivefold.privacy.federated.private import ClientPrivacy
-from fivefold.privacy.federated.rounds import Cohorts, Noisy, Rounds, Sampling, controls_of
+from fivefold.privacy.federated.rounds import Cohorts, Noisy, Rounds, Sampling, Sites, controls_of
 from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
 from fivefold.privacy.federated.suited import check_still, check_suited, drawing_nothing
 from fivefold.training.gradient import not_finite
@@ -130,13 +131,14 @@ class Federated(Step):
             )
         net = deepcopy(model.net)
         owner = self.clients.owner(seen.train, model.schema, model.task.is_classification, rng)
-        noisy, draws = self._sources(seen.train.size, rng)
+        noisy, draws = self.sources(seen.train.size, rng)
         device = next(net.parameters()).device
         body, data = prepared(net, seen.train.to(device))
         layout, own = layout_of(body), deepcopy(body).train()
-        site = self._site(model, own, data, clients_of(owner), draws)
+        clients = clients_of(owner)
+        site = self.site(model, own, data, clients, seeds_of(len(clients.size), draws))
         with drawing_nothing(net):
-            weights = self._run(site, noisy, read(body, layout), draws)
+            weights = self.serve(site, noisy, read(body, layout), draws)
         check_still(body, own)
         if not bool(weights.isfinite().all()):
             raise not_finite()
@@ -156,7 +158,7 @@ class Federated(Step):
             return inf
         return self.private.plan(self.rate, self.rounds, n_examples).epsilon()
 
-    def _sources(self, n_examples: int, rng: Generator) -> tuple[Noisy | None, Generator]:
+    def sources(self, n_examples: int, rng: Generator) -> tuple[Noisy | None, Generator]:
         """Return what makes the mean private, and the source of samples and orders."""
         if self.private is None:
             return None, rng
@@ -164,18 +166,19 @@ class Federated(Step):
         plan = self.private.plan(self.rate, self.rounds, n_examples)
         return Noisy(plan=plan, noise=noise), draws
 
-    def _site(
-        self, model: HasNet, own: nn.Module, data: Batch, clients: Clients, draws: Generator
+    def site(
+        self, model: HasNet, own: nn.Module, data: Batch, clients: Clients, seed: Tensor
     ) -> Site:
+        """Return the clients with their rows; `own` is a network that training may spoil."""
         local = Local(
             self.lr, self.batch_size or int(clients.size.max()), self.epochs, self.proximal
         )
         task = model.task
         chosen = choose(self.engine, own, data, loss_of(task), task.is_classification)
-        seed = torch.randint(2**62, (len(clients.size),), generator=draws)
         return Site(data, clients, seed, local, chosen)
 
-    def _run(self, site: Site, noisy: Noisy | None, weights: Tensor, draws: Generator) -> Tensor:
+    def serve(self, site: Sites, noisy: Noisy | None, weights: Tensor, draws: Generator) -> Tensor:
+        """Return the weights after all rounds, wherever the clients are."""
         controls = None
         if self.control_variates:
             controls = controls_of(weights, len(site.clients.size))
@@ -187,3 +190,8 @@ class Federated(Step):
             noisy=noisy,
             controls=controls,
         ).run(weights, self.rounds, draws)
+
+
+def seeds_of(n_clients: int, draws: Generator) -> Int[Tensor, " client"]:
+    """Return the seed of each client's orders."""
+    return torch.randint(2**62, (n_clients,), generator=draws)

@@ -3,7 +3,7 @@
 FedProx (Li et al., 2020) pulls them back to the server; SCAFFOLD (Karimireddy et al., 2020) corrects their drift.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +28,13 @@ class Part(NamedTuple):
     updates: Float[Tensor, "client weight"]
 
 
+class Answers(NamedTuple):
+    """Who answered in a round, in order, and how far they moved; the places of parts are among `ids`."""
+
+    ids: Int[Tensor, " client"]
+    parts: Iterable[Part]
+
+
 @dataclass(frozen=True)
 class Site:
     """All clients with their rows, and how they train.
@@ -45,6 +52,12 @@ class Site:
     seed: Int[Tensor, " client"]
     local: Local
     chosen: Chosen
+
+    def answers(
+        self, server: Tensor, ids: Int[Tensor, " client"], round_: int, drift: Tensor | None = None
+    ) -> Answers:
+        """Return what all of the clients `ids` send: none that is asked here keeps silent."""
+        return Answers(ids, self.updates(server, ids, round_, drift))
 
     def updates(
         self,

@@ -1,7 +1,7 @@
 """The rounds of a federated run: who comes, what they send, how the server moves."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +11,9 @@ from fivefold.core import progress
 from fivefold.core.data import distinct
 from fivefold.core.errors import BadRecipe
 from fivefold.privacy.federated.aggregate import Aggregate, Mean
-from fivefold.privacy.federated.local import Part, Site
+from fivefold.privacy.federated.local import Answers, Part
+from fivefold.privacy.federated.order import Local
+from fivefold.privacy.federated.partition import Clients
 from fivefold.privacy.federated.private import check_delta, clipped_sum, private_mean
 from fivefold.privacy.federated.server import Server
 from fivefold.privacy.plan import Plan
@@ -44,6 +46,30 @@ class Cohorts:
         return asked[_uniform(len(asked), rng) >= self.dropout]
 
 
+class Sites(Protocol):
+    """Where the clients are: in this process, or on machines of their own."""
+
+    @property
+    def clients(self) -> Clients:
+        """Who they are, and how many rows each holds."""
+        ...
+
+    @property
+    def local(self) -> Local:
+        """What each does in a round."""
+        ...
+
+    def answers(
+        self,
+        server: Float[Tensor, " weight"],
+        ids: Int[Tensor, " client"],
+        round_: int,
+        drift: Float[Tensor, "client weight"] | None,
+    ) -> Answers:
+        """Ask the clients `ids` to train from the weights of the server."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Noisy:
     """What a private mean needs: the plan that the accountant reads, and the source of its noise."""
@@ -68,7 +94,7 @@ class Controls:
         """Return what corrects the gradients of the clients `ids`."""
         return self.server - self.own[ids]
 
-    def learn(self, site: Site, ids: Int[Tensor, " client"], updates: Tensor) -> None:
+    def learn(self, site: Sites, ids: Int[Tensor, " client"], updates: Tensor) -> None:
         """Take in how far the clients `ids` moved (option II of the paper)."""
         steps = site.local.steps(site.clients.size[ids]).to(updates)[:, None]
         change = -self.server - updates / (steps * site.local.lr)
@@ -108,7 +134,7 @@ class Rounds:
         controls: SCAFFOLD's estimates; None for nothing.
     """
 
-    site: Site
+    site: Sites
     cohorts: Cohorts
     aggregate: Aggregate | Mean
     server: Server
@@ -124,43 +150,43 @@ class Rounds:
             check_delta(self.noisy.plan, n_clients)
         for round_ in progress.track(range(n_rounds), "federated rounds"):
             ids = self.cohorts.draw(n_clients, rng)
-            update = self._update(weights, ids, round_)
+            drift = None if self.controls is None else self.controls.drift(ids)
+            update = self._update(weights, self.site.answers(weights, ids, round_, drift))
             if update is not None:
                 weights, past = self.server.move(weights, update, past)
         return weights
 
-    def _update(self, weights: Tensor, ids: Tensor, round_: int) -> Tensor | None:
+    def _update(self, weights: Tensor, answers: Answers) -> Tensor | None:
         """Return the update of the server, or None if nobody came and nothing must be hidden."""
         if self.noisy is not None:
-            return self._private(self.noisy, weights, ids, round_)
-        if not len(ids):
+            return self._private(self.noisy, weights, answers)
+        if not len(answers.ids):
             return None
         if isinstance(self.aggregate, Mean):
-            return self._mean(self.aggregate, weights, ids, round_)
-        updates = weights.new_zeros(len(ids), len(weights))
-        for places, moved in self.site.updates(weights, ids, round_):
+            return self._mean(self.aggregate, weights, answers)
+        updates = weights.new_zeros(len(answers.ids), len(weights))
+        for places, moved in answers.parts:
             updates[places] = moved
         return self.aggregate.combine(updates)
 
-    def _private(self, noisy: Noisy, weights: Tensor, ids: Tensor, round_: int) -> Tensor:
+    def _private(self, noisy: Noisy, weights: Tensor, answers: Answers) -> Tensor:
         total = torch.zeros_like(weights)
-        for _, moved in self.site.updates(weights, ids, round_):
+        for _, moved in answers.parts:
             total += clipped_sum(moved, noisy.plan.clip_norm)
         return private_mean(total, noisy.plan, len(self.site.clients.size), noisy.noise)
 
-    def _mean(self, rule: Mean, weights: Tensor, ids: Tensor, round_: int) -> Tensor:
-        shares = rule.shares(self.site.clients.size[ids]).to(weights)
+    def _mean(self, rule: Mean, weights: Tensor, answers: Answers) -> Tensor:
+        shares = rule.shares(self.site.clients.size[answers.ids]).to(weights)
         total = torch.zeros_like(weights)
-        drift = None if self.controls is None else self.controls.drift(ids)
         learned: list[Part] = []
-        for part in self.site.updates(weights, ids, round_, drift):
+        for part in answers.parts:
             total += shares[part.places] @ part.updates
             if self.controls is not None:
                 learned.append(part)
         if self.controls is not None:
             places = torch.cat([p.places for p in learned])
             moved = torch.cat([p.updates for p in learned])
-            self.controls.learn(self.site, ids[places], moved)
+            self.controls.learn(self.site, answers.ids[places], moved)
         return total
 
 
