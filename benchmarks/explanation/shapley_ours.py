@@ -30,6 +30,11 @@ class OfGame:
         return replace(self, lineage=lineage)
 
 
+def columns_of(n: int) -> Schema:
+    """Return the schema of a game of `n` features."""
+    return Schema(columns=tuple(Column(name=f"c{i}") for i in range(n)), shape=(n,))
+
+
 @dataclass(frozen=True)
 class Ours:
     """One of our estimators, by its budget."""
@@ -40,8 +45,7 @@ class Ours:
     def explained(
         self, answer: Callable[[Array], Array], n: int, budget: int, seed: int
     ) -> Attribution:
-        columns = tuple(Column(name=f"c{i}") for i in range(n))
-        model = OfGame(answer, Schema(columns=columns, shape=(n,)))
+        model = OfGame(answer, columns_of(n))
         rng = torch.Generator().manual_seed(seed)
         return self.made(budget)(model, torch.ones(1, n), torch.zeros(1, n), rng=rng)
 
