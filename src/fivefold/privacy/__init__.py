@@ -9,6 +9,8 @@ from fivefold.privacy.attacks import (
     QuantileRegression,
 )
 from fivefold.privacy.dpsgd import DPSGD
+from fivefold.privacy.engine.adaptive import AdaptiveClipping
+from fivefold.privacy.engine.views import Jitter, ShiftAndFlip
 from fivefold.privacy.epsilon import Epsilon
 from fivefold.privacy.federated import Federated
 from fivefold.privacy.membership import MembershipInference
@@ -17,9 +19,11 @@ from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_person
 __all__ = [
     "DPSGD",
     "RMIA",
+    "AdaptiveClipping",
     "BaVarIA",
     "Epsilon",
     "Federated",
+    "Jitter",
     "LabelOnly",
     "LiRA",
     "LossThreshold",
@@ -27,5 +31,6 @@ __all__ = [
     "PersonalScreen",
     "Pseudonymiser",
     "QuantileRegression",
+    "ShiftAndFlip",
     "find_personal",
 ]

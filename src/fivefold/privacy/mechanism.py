@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from fivefold.privacy.accounting import Part, Repeated
+from fivefold.privacy.engine import adaptive
 from fivefold.privacy.plan import MECHANISM, RELATION, Plan
 
 Unit: TypeAlias = Literal["example", "client", "user"]
@@ -109,8 +110,24 @@ def poisson_gaussian(record: Mapping[str, Any]) -> Paid:
     )
 
 
+def gaussian_with_count(record: Mapping[str, Any]) -> Paid:
+    """Read what training with an adaptive clip norm wrote: its σ is the gradient's, and σ_b the count's."""
+    paid = poisson_gaussian(record)
+    (gradient,) = paid.parts
+    count: float = record["count_noise"]
+    both = adaptive.joint_noise(gradient.noise_multiplier, count)
+    moves = f"{paid.facts['C']:.4g} → Q({record['quantile']:.4g})"
+    return replace(
+        paid,
+        mechanism=adaptive.MECHANISM,
+        parts=(gradient._replace(noise_multiplier=both),),
+        facts={**paid.facts, "σ_b": count, "C": moves},
+    )
+
+
 READERS: Mapping[str, Reader] = {
     MECHANISM: poisson_gaussian,
+    adaptive.MECHANISM: gaussian_with_count,
 }
 
 

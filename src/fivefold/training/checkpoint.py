@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from torch import Generator
 
 from fivefold.core.data import Draws
 from fivefold.core.errors import Damaged
 from fivefold.training import snapshot
-from fivefold.training.settled import Settled
+from fivefold.training.settled import Settled, Source
 from fivefold.training.snapshot import Place, Snapshot
 from fivefold.training.state import State
 
+T = TypeVar("T", bound=Source)
 SOONEST_SECONDS = (
     2.0  # the first write; then after 4, 8, 16 ... until they are `every_seconds` apart
 )
@@ -43,7 +45,7 @@ class Keeper:
     folder: Path
     key: str
     every_seconds: float
-    generators: list[Generator] = field(default_factory=list[Generator])
+    generators: list[Source] = field(default_factory=list[Source])
     n_calls: int = 0
     waiting: list[Snapshot] = field(default_factory=list[Snapshot])
     began: float = field(default_factory=lambda: time.monotonic())  # looked up when it is asked
@@ -82,7 +84,7 @@ class Slot:
 
     keeper: Keeper | None = None
     place: Place = Place(Path(), 0, "")
-    generators: tuple[Generator, ...] = ()
+    generators: tuple[Source, ...] = ()
     settled: Settled | None = None
 
     def restore(self, state: State) -> None:
@@ -158,8 +160,8 @@ def forget(folder: Path) -> None:
     snapshot.clear(folder)
 
 
-def register(rng: Generator) -> Generator:
-    """Return `rng`, whose state is kept from now on, for a loss or a gradient that draws from its own.
+def register(rng: T) -> T:
+    """Return `rng`, whose state is kept from now on, for a loss or a gradient that has its own.
 
     Call it before `fit`. Leave secret noise out: it would be written to the disk, and drawing the rest
     anew is as private.

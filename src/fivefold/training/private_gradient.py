@@ -16,6 +16,7 @@ from fivefold.core.loss import Loss
 from fivefold.training.private.clipping import Clipping, Flat
 from fivefold.training.private.engine import Engine, Weights
 from fivefold.training.private.noise import noised
+from fivefold.training.private.quantile import MovingNorm
 from fivefold.training.private.views import over_views, stacked
 
 
@@ -30,6 +31,7 @@ class ClippedNoisy:
             batch and never the size drawn.
         noise: Source of the noise, used for nothing else.
         clipping: How gradients are brought to that norm.
+        moving: A norm that changes from batch to batch and takes the place of `clip_norm`; None for that.
         views: How often each example is looked at; its gradient is the mean over its views.
         change: Makes a view of the inputs of a batch, differently each time; None leaves them as they are.
         engine: How gradients of single examples are found, and what was learned on the way.
@@ -40,6 +42,7 @@ class ClippedNoisy:
     expected_size: float
     noise: Generator
     clipping: Clipping = Flat()
+    moving: MovingNorm | None = None
     views: int = 1
     change: Callable[[Any], Any] | None = None
     engine: Engine = field(default_factory=Engine, compare=False)
@@ -51,19 +54,24 @@ class ClippedNoisy:
             BadInput: A layer mixes the examples of a batch.
         """
         if self.change is not None:
-            batch, loss = stacked(batch, self.views, self.change), over_views(loss)
-        total = self.engine.total(net, batch, loss, self.clipping, self.clip_norm)
+            batch = stacked(batch, self.views, self.change)
+        if self.change is not None or batch.y.dim() > 1:  # several views, or examples of one user
+            loss = over_views(loss)
+        clip_norm = self.clip_norm if self.moving is None else self.moving.norm
+        total, excess = self.engine.clipped(net, batch, loss, self.clipping, clip_norm)
         weights = {n: w for n, w in net.named_parameters() if n in total}
         if weights:
-            flat = torch.cat([total[n].flatten() for n in weights])
+            flat = self._noised(torch.cat([total[n].flatten() for n in weights]), clip_norm)
             sizes = [w.numel() for w in weights.values()]
-            for weight, part in zip(weights.values(), self._noised(flat).split(sizes), strict=True):
+            for weight, part in zip(weights.values(), flat.split(sizes), strict=True):
                 weight.grad = part.view(weight.shape).to(weight)
+        if self.moving is not None:
+            self.moving.follow(excess, self.noise)
         return torch.tensor(torch.nan)
 
-    def _noised(self, total: Tensor) -> Tensor:
+    def _noised(self, total: Tensor, clip_norm: float) -> Tensor:
         if self.noise_multiplier:
-            total = noised(total, self.noise_multiplier * self.clip_norm, self.noise)
+            total = noised(total, self.noise_multiplier * clip_norm, self.noise)
         return total.div_(self.expected_size)
 
 

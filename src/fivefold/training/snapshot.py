@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from fivefold.core.atomic import write_atomic
 from fivefold.core.errors import Damaged
 from fivefold.core.fingerprint import of_json
 from fivefold.training.average import Weights
+from fivefold.training.settled import Source
 from fivefold.training.state import State, copied, fill, weights_of
 
 MOST_RECORD_BYTES = 64_000_000
@@ -51,7 +52,7 @@ class Snapshot(NamedTuple):
         return _weights(self.place, hashlib.sha256(self.tensors).hexdigest())
 
 
-def taken(place: Place, state: State, generators: Sequence[Generator]) -> Snapshot:
+def taken(place: Place, state: State, generators: Sequence[Source]) -> Snapshot:
     """Return `state` and the states of `generators` as they are now."""
     from safetensors.torch import save
 
@@ -74,7 +75,7 @@ def write(one: Snapshot) -> None:
             old.unlink()
 
 
-def restore(place: Place, state: State, generators: Sequence[Generator]) -> None:
+def restore(place: Place, state: State, generators: Sequence[Source]) -> None:
     """Bring `state` and `generators` to what was kept at `place`.
 
     Raises:
@@ -107,7 +108,7 @@ def clear(folder: Path) -> None:
         folder.rmdir()
 
 
-def _content(state: State, generators: Sequence[Generator]) -> dict[str, Any]:
+def _content(state: State, generators: Sequence[Source]) -> dict[str, Any]:
     return {
         "net": weights_of(state.net),
         "stepper": None if state.is_done else state.stepper.state_dict(),
@@ -121,7 +122,7 @@ def _content(state: State, generators: Sequence[Generator]) -> dict[str, Any]:
     }
 
 
-def _apply(found: Mapping[str, Any], state: State, generators: Sequence[Generator]) -> None:
+def _apply(found: Mapping[str, Any], state: State, generators: Sequence[Source]) -> None:
     fill(state.net, found["net"])
     if found["stepper"] is not None:
         state.stepper.load_state_dict(found["stepper"])

@@ -12,6 +12,7 @@ from torch import Tensor
 from fivefold.core.limits import Positive
 
 BELOW_ONE = 1 - 1e-6  # rounding must not lift a clipped gradient above the norm that was paid for
+BAND = 0.02  # width around the norm, as a share of it, in which an example counts in part
 
 
 @runtime_checkable
@@ -62,3 +63,15 @@ class Automatic:
         """Return the same factor for all weights of an example."""
         norm = torch.stack([*squares.values()]).sum(0).sqrt()
         return dict.fromkeys(squares, clip_norm * BELOW_ONE / (norm + self.stability))
+
+
+def within(
+    squares: Mapping[str, Float[Tensor, " batch"]], clip_norm: float
+) -> Float[Tensor, " batch"]:
+    """Return 1 for each example whose norm is at most `clip_norm` and 0 for the others.
+
+    Close to it the number falls evenly from 1 to 0. A jump would let the rounding of a norm, which depends a
+    little on the other examples of a batch, change the count by more than one example may.
+    """
+    norm = torch.stack([*squares.values()]).sum(0).sqrt()
+    return (0.5 + (1 - norm / clip_norm) / BAND).clamp(0, 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from fivefold.core.errors import BadInput
 from fivefold.core.loss import Loss
 from fivefold.core.text import Text, text
 from fivefold.training.private import alone, book
-from fivefold.training.private.clipping import Clipping
+from fivefold.training.private.clipping import Clipping, within
 from fivefold.training.private.kinds import Use
 from fivefold.training.private.layout import Layout
 from fivefold.training.private.untracked import Unclear, Untracked
@@ -22,6 +22,19 @@ from fivefold.training.private.verify import LEAST, verified
 Weights: TypeAlias = dict[str, Tensor]
 Method: TypeAlias = Literal["auto", "together", "alone"]
 SECOND = 2  # batch that is checked beside the powers of four: weights that began at zero have moved by then
+
+
+class Clipped(NamedTuple):
+    """The clipped gradients of a batch.
+
+    Attributes:
+        total: Their sum by weight.
+        excess: Half of what the examples with a norm within the bound outnumber the others by. Adding or
+            removing an example moves it by at most 1/2.
+    """
+
+    total: Weights
+    excess: float
 
 
 @dataclass
@@ -61,15 +74,28 @@ class Engine:
             BadInput: A layer mixes the examples of a batch.
             Untracked: The method is "together", and examples cannot be told apart.
         """
+        return self.clipped(net, batch, loss, clipping, clip_norm).total
+
+    def clipped(
+        self, net: nn.Module, batch: Batch, loss: Loss, clipping: Clipping, clip_norm: float
+    ) -> Clipped:
+        """Return the same, with how many examples lay within the bound.
+
+        One with a gradient that is not finite does not.
+        """
         refuse_mixing(net)
         weights = {n: p for n, p in net.named_parameters() if p.requires_grad}
         total: Weights = {}
+        n_within = 0.0
         for uses in self._uses(net, weights, batch, loss) if weights and batch.size else ():
             with torch.no_grad():
-                for name, part in self._clipped(uses, clipping, clip_norm).items():
+                parts, n_more = self._clipped(uses, clipping, clip_norm)
+                n_within += n_more
+                for name, part in parts.items():
                     part = part.view(weights[name].shape).to(weights[name].dtype)
                     total[name] = total[name] + part if name in total else part
-        return {n: total[n] if n in total else torch.zeros_like(w) for n, w in weights.items()}
+        whole = {n: total[n] if n in total else torch.zeros_like(w) for n, w in weights.items()}
+        return Clipped(whole, n_within - batch.size / 2)
 
     def _uses(
         self, net: nn.Module, weights: Mapping[str, Tensor], batch: Batch, loss: Loss
@@ -130,10 +156,13 @@ class Engine:
 
     def _clipped(
         self, uses: Mapping[str, Use], clipping: Clipping, clip_norm: float
-    ) -> dict[str, Tensor]:
-        """Return the weighted sums, without the examples whose gradient is not finite."""
+    ) -> tuple[dict[str, Tensor], float]:
+        """Return the weighted sums and how many examples are within the bound.
+
+        Those whose gradient is not finite are left out of both.
+        """
         if not uses:
-            return {}
+            return {}, 0.0
         squares = {name: use.squares for name, use in uses.items()}
         finite = torch.stack([*squares.values()]).sum(0).isfinite()
         if not bool(finite.all()):
@@ -142,9 +171,10 @@ class Engine:
             uses = {name: use.take(rows) for name, use in uses.items()}
             squares = {name: square[rows] for name, square in squares.items()}
             if not len(rows):
-                return {}
+                return {}, 0.0
         factors = clipping.factors(squares, clip_norm)
-        return {name: use.weighted(factors[name]) for name, use in uses.items()}
+        parts = {name: use.weighted(factors[name]) for name, use in uses.items()}
+        return parts, float(within(squares, clip_norm).sum())
 
 
 def refuse_mixing(net: nn.Module) -> None:
