@@ -13,10 +13,13 @@ from fivefold.privacy.engine.adaptive import AdaptiveClipping
 from fivefold.privacy.engine.views import Jitter, ShiftAndFlip
 from fivefold.privacy.epsilon import Epsilon
 from fivefold.privacy.federated import Federated
+from fivefold.privacy.ledger import Ledger
 from fivefold.privacy.membership import MembershipInference
 from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_personal
+from fivefold.privacy.stream import DPFTRL
 
 __all__ = [
+    "DPFTRL",
     "DPSGD",
     "RMIA",
     "AdaptiveClipping",
@@ -25,6 +28,7 @@ __all__ = [
     "Federated",
     "Jitter",
     "LabelOnly",
+    "Ledger",
     "LiRA",
     "LossThreshold",
     "MembershipInference",

@@ -21,6 +21,7 @@ from fivefold.privacy.engine import users
 from fivefold.privacy.engine.adaptive import AdaptiveClipping
 from fivefold.privacy.engine.intact import check_intact
 from fivefold.privacy.engine.views import Change, change_of
+from fivefold.privacy.ledger import Ledger, begin
 from fivefold.privacy.plan import Plan, least_noise, safe_delta
 from fivefold.privacy.secret import secret_generator
 from fivefold.training.average import Ema
@@ -80,6 +81,8 @@ class DPSGD(Step):
         optimizer: How weights move.
         insecure_seed: Makes sampling and noise repeatable, for tests. Whoever knows it can remove the
             noise, so the privacy probe then reports no guarantee.
+        ledger: Where the run is counted before it reads a row, and what all runs may spend together; None
+            counts it nowhere.
     """
 
     epsilon: Positive | None = None
@@ -98,6 +101,7 @@ class DPSGD(Step):
     per_user: Count = 1
     optimizer: Optimizer = AdamW(lr=1e-2)
     insecure_seed: Natural | None = None
+    ledger: Ledger | None = None
 
     def __post_init__(self) -> None:
         if self.epsilon is not None and self.noise_multiplier is not None:
@@ -115,8 +119,10 @@ class DPSGD(Step):
         Raises:
             BadInput: A layer mixes the examples of a batch, training did not change what it should, or
                 examples have no such views or users.
+            LimitReached: The ledger has too little left.
         """
         model = with_net(model, self)
+        begin(self.ledger, self.claim(seen.train.size), seen.train)
         net, sources = deepcopy(model.net), self._sources()
         batches, n_units = self._batches(seen, model.schema, sources)
         fit(

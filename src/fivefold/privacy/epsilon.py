@@ -9,9 +9,11 @@ from fivefold.core.data import Splits
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.evidence import Axis, Evidence, Finding
 from fivefold.core.limits import Count, Probability
+from fivefold.core.lineage import Lineage
 from fivefold.core.model import Model
 from fivefold.core.probe import Probe
 from fivefold.privacy.accounting import Bound
+from fivefold.privacy.ledger import Ledger, without
 from fivefold.privacy.plan import safe_delta
 from fivefold.privacy.scope import scope
 from fivefold.privacy.spent import Spent, spent_by
@@ -35,21 +37,32 @@ class Epsilon(Probe):
         runs: How often private training was run on this data, counting the models that were thrown away:
             whoever chose among them has learned from all, so each is paid for, as if it had the settings of
             this one. Runs with less noise or more steps cost more than that.
+        ledger: Where private runs on this data were counted, instead of `runs`. Each is paid for as it was.
     """
 
     axis: ClassVar[Axis] = Axis.PRIVACY
     delta: Probability | None = None
     per_person: Count = 1
     runs: Count = 1
+    ledger: Ledger | None = None
+
+    def __post_init__(self) -> None:
+        if self.ledger is not None and self.runs > 1:
+            raise ValueError("Epsilon takes runs or a ledger that counts them, not both.")
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Add up the lineage.
 
         Raises:
-            NotMeasurable: `delta` is too large for so few examples, or `per_person` does not fit the steps.
+            NotMeasurable: `delta` is too large for so few examples, `per_person` does not fit the steps, or
+                the ledger lacks one of them.
         """
         n = max(splits.seen.train.size, 1)
-        spent = spent_by(model.lineage, self.runs)
+        listed = self.ledger.records() if self.ledger else ()
+        if self.ledger:
+            _check_listed(model.lineage, listed, self.ledger.file)
+        besides = without(listed, model.lineage)
+        spent = spent_by(model.lineage, self.runs, besides=besides)
         if self.per_person > 1 and spent.is_grouped:
             raise NotMeasurable(
                 "Some steps hide all rows of one client or user, and the {people} examples of a person may lie with several.",
@@ -58,7 +71,11 @@ class Epsilon(Probe):
             )
         delta = self._delta(spent, n)
         found = spent.bound(delta, self.per_person)
-        return [self._evidence(found, spent, delta, n)]
+        return [self._evidence(found, spent, self._setting(spent, delta, len(listed)), n)]
+
+    def files(self) -> str:
+        """Return a hash of the ledger, which grows while the model stays as it is."""
+        return "" if self.ledger is None else self.ledger.fingerprint()
 
     def _delta(self, spent: Spent, n: int) -> float:
         if self.delta is None:
@@ -74,7 +91,7 @@ class Epsilon(Probe):
             )
         return self.delta
 
-    def _evidence(self, found: Bound, spent: Spent, delta: float, n: int) -> Evidence:
+    def _evidence(self, found: Bound, spent: Spent, setting: str, n: int) -> Evidence:
         return Evidence(
             axis=Axis.PRIVACY,
             name="epsilon",
@@ -85,12 +102,12 @@ class Epsilon(Probe):
             unit="epsilon",
             better="lower",
             ceiling=0.0,
-            setting=self._setting(spent, delta),
+            setting=setting,
             interval=found.method,
-            note=spent.why_not or scope(spent, self.per_person),
+            note=spent.why_not or scope(spent, self.per_person, is_ledger=self.ledger is not None),
         )
 
-    def _setting(self, spent: Spent, delta: float) -> str:
+    def _setting(self, spent: Spent, delta: float, n_listed: int) -> str:
         said = [f"delta {delta:.2g}"]
         if spent.unit != "example":
             said.append(f"per {spent.unit}")
@@ -98,4 +115,22 @@ class Epsilon(Probe):
             said.append(f"{self.per_person} examples per person")
         if self.runs > 1:
             said.append(f"{self.runs} runs")
+        if self.ledger:
+            said.append(f"{n_listed} runs in the ledger")
         return ", ".join(said)
+
+
+def _check_listed(lineage: Lineage, listed: Lineage, file: str) -> None:
+    """Check that the ledger counts the private steps of the model itself, so that it is the right one.
+
+    Raises:
+        NotMeasurable: It does not.
+    """
+    private = tuple(r for r in lineage if r.claim.reads_data and r.claim.privacy)
+    if absent := without(private, listed):
+        raise NotMeasurable(
+            "The step {step} is not in the ledger {file}, so other runs may be lacking as well.",
+            mend="Name the same ledger in every private step (ledger = ...).",
+            step=absent[0].name,
+            file=file,
+        )

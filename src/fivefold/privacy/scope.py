@@ -1,8 +1,11 @@
 """For whom a bound on epsilon holds, and what it does not cover, in words."""
 
+from collections import Counter
+
 from fivefold.core.text import Text, text
 from fivefold.privacy.spent import Spent
 
+MOST_KINDS = 8  # mechanisms that a note spells out
 UNITS = {
     "example": "example",
     "client": "client with all of its rows",
@@ -15,17 +18,18 @@ OTHERS = (
 )
 CHOSEN = "Not covered: other models made from it, the size of the training set, and numbers that probes publish about its rows."
 FREE = "Not covered: choosing hyperparameters by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
+LEDGER = "Every private run that the ledger counts is paid for, also those that were killed or thrown away. Not covered: runs without that ledger, other models made from it, the size of the training set, and numbers that probes publish about its rows."
 TUNED = "The best of a secret number of runs was kept, and that is paid for. Not covered: other hyperparameters chosen by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
 
 
-def scope(spent: Spent, per_person: int) -> Text:
+def scope(spent: Spent, per_person: int, *, is_ledger: bool) -> Text:
     """Return for whom the bound holds, and what it leaves open."""
     if not spent.all:
         return text("No step has read training data.")
     facts = {
-        "told": "; ".join(p.told for p in spent.all),
+        "told": _kinds(spent),
         "data": SAME if spent.n_data == 1 else OTHERS,
-        "rest": _rest(spent),
+        "rest": LEDGER if is_ledger else _rest(spent),
     }
     if per_person > 1 and spent.runs > 1:
         return text(
@@ -47,6 +51,14 @@ def scope(spent: Spent, per_person: int) -> Text:
         "Holds for one {unit} added or removed ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
         unit=unit, **facts,
     )  # fmt: skip
+
+
+def _kinds(spent: Spent) -> str:
+    """Return the numbers of all that was done; equal ones once, with how often."""
+    n_of = Counter(p.told for p in spent.all)
+    told = [f"{n} × ({one})" if n > 1 else one for one, n in n_of.items()]
+    more = len(told) - MOST_KINDS
+    return "; ".join(told[:MOST_KINDS]) + (f"; … (+{more})" if more > 0 else "")
 
 
 def _rest(spent: Spent) -> str:

@@ -58,9 +58,15 @@ class Spent:
         return [Run(p.parts, p.repeats, self.runs) for p in paid]
 
 
-def spent_by(lineage: Lineage, runs: int = 1) -> Spent:
-    """Return what a model with this history has spent, if it is one of so many `runs`."""
-    readers = [r for r in lineage if r.claim.reads_data]
+def spent_by(lineage: Lineage, runs: int = 1, besides: Lineage = ()) -> Spent:
+    """Return what a model with this history has spent.
+
+    Args:
+        lineage: What was done to the model.
+        runs: How often all of that was done, counting models that were thrown away.
+        besides: What was done to others that were thrown away.
+    """
+    readers = [r for r in (*lineage, *besides) if r.claim.reads_data]
     paid = tuple(p for r in readers if (p := paid_of(r.claim.privacy)))
     why = _why_nothing(lineage, readers) or _why_not_together(paid, runs)
     n_data = len({r.data for r in readers})

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Generator
 
 from fivefold.core import progress
+from fivefold.core.beside import files_of
 from fivefold.core.codec import encode, name_of
 from fivefold.core.cost import Cost, measured
 from fivefold.core.data import Dataset
@@ -94,7 +95,14 @@ def _key(
     acting: Mapping[str, Any],
 ) -> str:
     models = [model_hash for model_hash, _ in _about(probe, stages)]
-    return key_of(probe=encode(probe), models=models, data=data.fingerprint, seed=seed, **acting)
+    return key_of(
+        probe=encode(probe),
+        files=files_of(probe),
+        models=models,
+        data=data.fingerprint,
+        seed=seed,
+        **acting,
+    )
 
 
 def total(found: Sequence[Measured]) -> Cost:

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from torch import Generator
 
 from fivefold.core.atomic import naming, sweep
+from fivefold.core.beside import beside
 from fivefold.core.data import Dataset
 from fivefold.core.errors import FivefoldError, LimitReached
 from fivefold.recipe.environment import environment
@@ -47,7 +48,7 @@ def carry_out(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(workdir / recipe.name)
-    with alone(workdir / f".{recipe.name}.lock"):
+    with alone(workdir / f".{recipe.name}.lock"), beside(recipe.folder):
         sweep(folder.path.rglob(".*.part"))
         data = _loaded(recipe, folder)
         folder.start(recipe.table())
