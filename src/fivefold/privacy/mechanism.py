@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 from fivefold.privacy.accounting import Part, Repeated
 from fivefold.privacy.engine import adaptive
 from fivefold.privacy.plan import MECHANISM, RELATION, Plan
+from fivefold.privacy.stream import plan as stream
+from fivefold.privacy.stream.plan import StreamPlan
 
 Unit: TypeAlias = Literal["example", "client", "user"]
 Symbol: TypeAlias = float | int | str
@@ -31,6 +33,7 @@ class Paid:
         owners: Whose rows belong together ("column NAME", or how clients were drawn); "" for examples.
         repeats: How often it was repeated to keep the best, or None if it was done once.
         is_seeded: Whether its noise can be removed by whoever reads the recipe.
+        is_in_place: Whether a unit that is removed leaves its place empty, and no other unit moves up.
     """
 
     mechanism: str
@@ -41,6 +44,7 @@ class Paid:
     owners: str = ""
     repeats: Repeated | None = None
     is_seeded: bool = False
+    is_in_place: bool = False
 
     @property
     def told(self) -> str:
@@ -125,8 +129,22 @@ def gaussian_with_count(record: Mapping[str, Any]) -> Paid:
     )
 
 
+def streamed_gaussian(record: Mapping[str, Any]) -> Paid:
+    """Read what `StreamPlan.record` wrote; its sensitivity is found anew."""
+    plan = StreamPlan.of_record(record)
+    facts = {"σ": plan.part.noise_multiplier, "C": plan.clip_norm, "T": plan.batches}
+    return Paid(
+        mechanism=stream.MECHANISM,
+        parts=(plan.part,),
+        delta=plan.delta,
+        facts={**facts, "passes": plan.turns},
+        is_in_place=True,
+    )
+
+
 READERS: Mapping[str, Reader] = {
     MECHANISM: poisson_gaussian,
+    stream.MECHANISM: streamed_gaussian,
     adaptive.MECHANISM: gaussian_with_count,
 }
 
