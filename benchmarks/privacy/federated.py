@@ -23,12 +23,13 @@ from harness import RESULTS, Row, arguments, finish, interleaved, load
 from fivefold.core.data import Batch
 from fivefold.core.loss import cross_entropy
 from fivefold.privacy.federated.aggregate import Mean
+from fivefold.privacy.federated.cohorts import Cohorts
 from fivefold.privacy.federated.engine import Kind, choose
 from fivefold.privacy.federated.layout import layout_of, read, write
 from fivefold.privacy.federated.local import Site
 from fivefold.privacy.federated.order import Local, table
 from fivefold.privacy.federated.partition import Clients
-from fivefold.privacy.federated.rounds import Cohorts, Rounds
+from fivefold.privacy.federated.rounds import Rounds
 from fivefold.privacy.federated.server import Plain
 
 N_CLIENTS, N_ASKED, ALIKE = 1000, 100, 1e-4

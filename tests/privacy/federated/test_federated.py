@@ -24,7 +24,8 @@ from fivefold.privacy.federated import (
     Plain,
     TrimmedMean,
 )
-from fivefold.privacy.federated.rounds import Cohorts, Controls, Rounds, controls_of
+from fivefold.privacy.federated.cohorts import Cohorts
+from fivefold.privacy.federated.rounds import Controls, Rounds, controls_of
 from seeding import seeded
 
 

@@ -21,8 +21,9 @@ from fivefold.privacy.federated import (
     Median,
     Plain,
 )
-from fivefold.privacy.federated.private import clipped_sum, private_mean
-from fivefold.privacy.federated.rounds import Cohorts, Noisy, Rounds
+from fivefold.privacy.federated.cohorts import Cohorts
+from fivefold.privacy.federated.private import Noisy, clipped_sum, private_mean
+from fivefold.privacy.federated.rounds import Rounds
 from fivefold.privacy.plan import plan_of
 from seeding import seeded
 

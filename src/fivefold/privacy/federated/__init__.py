@@ -18,6 +18,7 @@ from fivefold.core.loss import loss_of
 from fivefold.core.model import HasNet, Model, with_net
 from fivefold.core.step import Step
 from fivefold.privacy.federated.aggregate import Aggregate, Krum, Mean, Median, TrimmedMean
+from fivefold.privacy.federated.cohorts import Cohorts, Sampling
 from fivefold.privacy.federated.engine import Kind, choose
 from fivefold.privacy.federated.layout import layout_of, read, write
 from fivefold.privacy.federated.local import Site, prepared
@@ -30,10 +31,12 @@ from fivefold.privacy.federated.partition import (
     Partition,
     clients_of,
 )
-from fivefold.privacy.federated.private import ClientPrivacy
-from fivefold.privacy.federated.rounds import Cohorts, Noisy, Rounds, Sampling, Sites, controls_of
+from fivefold.privacy.federated.private import ClientPrivacy, Noisy
+from fivefold.privacy.federated.rounds import Rounds, Sites, controls_of
+from fivefold.privacy.federated.secure import secure_sums
 from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
 from fivefold.privacy.federated.suited import check_still, check_suited, drawing_nothing
+from fivefold.privacy.secure_aggregation import SecureAggregation
 from fivefold.training.gradient import not_finite
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "Mean",
     "Median",
     "Plain",
+    "SecureAggregation",
     "TrimmedMean",
 ]
 
@@ -74,6 +78,8 @@ class Federated(Step):
         aggregate: What the server makes of updates.
         server: How the server moves.
         private: What hides that one client took part; None for nothing.
+        secure: What hides the update of each client from the server, which learns sums alone; None for
+            nothing. Rounds in which too few clients stay change nothing.
         engine: How clients are trained: "products" by batched matrix products, "stacked" by one
             differentiation of all, "serial" one by one; "auto" by the size and kind of the network. All
             give the same weights up to rounding.
@@ -92,6 +98,7 @@ class Federated(Step):
     aggregate: Mean | Aggregate = Mean()
     server: Server = Plain()
     private: ClientPrivacy | None = None
+    secure: SecureAggregation | None = None
     engine: Kind = "auto"
 
     def __post_init__(self) -> None:
@@ -99,6 +106,14 @@ class Federated(Step):
         if self.control_variates and not is_mean:
             raise ValueError(
                 "Control variates are themselves means of what clients send, so a robust aggregate would not protect them; use Mean."
+            )
+        if self.secure is not None and not is_mean:
+            raise ValueError(
+                "A median, a trimmed mean and Krum compare single updates, which secure aggregation hides; use Mean."
+            )
+        if self.secure is not None and self.control_variates:
+            raise ValueError(
+                "Control variates are a second thing that the server must learn of each client, which secure aggregation hides; leave them out."
             )
         if self.private is None:
             return
@@ -170,12 +185,13 @@ class Federated(Step):
         self, model: HasNet, own: nn.Module, data: Batch, clients: Clients, seed: Tensor
     ) -> Site:
         """Return the clients with their rows; `own` is a network that training may spoil."""
-        local = Local(
-            self.lr, self.batch_size or int(clients.size.max()), self.epochs, self.proximal
-        )
         task = model.task
         chosen = choose(self.engine, own, data, loss_of(task), task.is_classification)
-        return Site(data, clients, seed, local, chosen)
+        return Site(data, clients, seed, self.local(int(clients.size.max())), chosen)
+
+    def local(self, most_rows: int) -> Local:
+        """Return what a client does in a round, if none has more than `most_rows`."""
+        return Local(self.lr, self.batch_size or most_rows, self.epochs, self.proximal)
 
     def serve(self, site: Sites, noisy: Noisy | None, weights: Tensor, draws: Generator) -> Tensor:
         """Return the weights after all rounds, wherever the clients are."""
@@ -189,6 +205,7 @@ class Federated(Step):
             server=self.server,
             noisy=noisy,
             controls=controls,
+            secure=secure_sums(self.secure, noisy, len(site.clients.size)),
         ).run(weights, self.rounds, draws)
 
 

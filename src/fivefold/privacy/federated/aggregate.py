@@ -42,8 +42,12 @@ class Mean:
 
     def shares(self, sizes: Int[Tensor, " client"]) -> Float[Tensor, " client"]:
         """Return the weight of each client, one in sum."""
-        even = torch.ones_like(sizes) if self.weighting == "clients" else sizes
-        return (even.double() / even.sum()).float()
+        counts = self.counts(sizes)
+        return (counts.double() / counts.sum()).float()
+
+    def counts(self, sizes: Int[Tensor, " client"]) -> Int[Tensor, " client"]:
+        """Return what each client weighs: its rows, or one."""
+        return torch.ones_like(sizes) if self.weighting == "clients" else sizes
 
 
 @dataclass(frozen=True, kw_only=True)

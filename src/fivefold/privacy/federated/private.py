@@ -25,8 +25,8 @@ class ClientPrivacy:
     """A bound on what anybody can learn about whether one client took part, by adding or removing it.
 
     Each client's update is clipped, their sum is noised and divided by the expected number of clients, and
-    clients are Poisson samples. Who knows the server's weights of every round is covered; the server, which
-    sees single updates, is not. The unit is a client with all of its rows: a change of some rows replaces one
+    clients are Poisson samples. Who knows the server's weights of every round is covered; the server is
+    not: it sees single updates, or with secure aggregation their sum before the noise. The unit is a client with all of its rows: a change of some rows replaces one
     client by another, which costs more. How many clients there are is taken as known.
 
     Attributes:
@@ -88,6 +88,14 @@ class ClientPrivacy:
         return spawn(seeds), spawn(seeds)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Noisy:
+    """What a private mean needs: the plan that the accountant reads, and the source of its noise."""
+
+    plan: Plan
+    noise: Generator
+
+
 def check_delta(plan: Plan, n_clients: int) -> None:
     """Check that the plan does not allow one client to be published in full.
 
@@ -109,10 +117,24 @@ def clipped_sum(
     updates: Float[Tensor, "client weight"], clip_norm: float
 ) -> Float[Tensor, " weight"]:
     """Return the sum of updates, each shortened to `clip_norm`; one that is not finite counts as nothing."""
+    finite, factor = _shortening(updates, clip_norm)
+    return factor @ finite
+
+
+def clipped(
+    updates: Float[Tensor, "client weight"], clip_norm: float
+) -> Float[Tensor, "client weight"]:
+    """Return the updates, each shortened to `clip_norm`; one that is not finite becomes nothing."""
+    finite, factor = _shortening(updates, clip_norm)
+    return factor[:, None] * finite
+
+
+def _shortening(updates: Tensor, clip_norm: float) -> tuple[Tensor, Tensor]:
+    """Return the updates with zeros for those that are not finite, and what each is multiplied with."""
     finite = torch.where(updates.isfinite().all(1, keepdim=True), updates, 0.0)
     norm = torch.linalg.vector_norm(finite, dim=1, dtype=torch.float64)
     factor = (clip_norm * INSIDE / norm.clamp(min=1e-300)).clamp(max=1.0)
-    return factor.to(finite.dtype) @ finite
+    return finite, factor.to(finite.dtype)
 
 
 def private_mean(

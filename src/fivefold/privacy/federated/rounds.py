@@ -1,49 +1,25 @@
 """The rounds of a federated run: who comes, what they send, how the server moves."""
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from fivefold.core import progress
-from fivefold.core.data import distinct
 from fivefold.core.errors import BadRecipe
 from fivefold.privacy.federated.aggregate import Aggregate, Mean
-from fivefold.privacy.federated.local import Answers, Part
+from fivefold.privacy.federated.cohorts import Asked, Cohorts
+from fivefold.privacy.federated.failing import check_failing
+from fivefold.privacy.federated.local import Answers, Part, Site
 from fivefold.privacy.federated.order import Local
 from fivefold.privacy.federated.partition import Clients
-from fivefold.privacy.federated.private import check_delta, clipped_sum, private_mean
+from fivefold.privacy.federated.private import Noisy, check_delta, clipped_sum, private_mean
+from fivefold.privacy.federated.secure import SecureSums
 from fivefold.privacy.federated.server import Server
-from fivefold.privacy.plan import Plan
 
-Sampling: TypeAlias = Literal["poisson", "fixed"]
 MOST_CONTROLS = 2**28
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cohorts:
-    """Who takes part in a round.
-
-    Attributes:
-        rate: Share of the clients that are asked.
-        sampling: "poisson" for a coin per client, "fixed" for always as many.
-        dropout: Probability that a client that was asked does not answer.
-    """
-
-    rate: float
-    sampling: Sampling
-    dropout: float
-
-    def draw(self, n_clients: int, rng: Generator) -> Int[Tensor, " client"]:
-        """Return those who answer, in order. There may be none."""
-        if self.sampling == "poisson":
-            asked = (_uniform(n_clients, rng) < self.rate).nonzero()[:, 0]
-        else:
-            n = max(1, round(self.rate * n_clients))
-            asked = distinct(n, n_clients, rng).sort().values
-        return asked[_uniform(len(asked), rng) >= self.dropout]
 
 
 class Sites(Protocol):
@@ -68,14 +44,6 @@ class Sites(Protocol):
     ) -> Answers:
         """Ask the clients `ids` to train from the weights of the server."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noisy:
-    """What a private mean needs: the plan that the accountant reads, and the source of its noise."""
-
-    plan: Plan
-    noise: Generator
 
 
 @dataclass(kw_only=True)
@@ -132,6 +100,7 @@ class Rounds:
         server: How the server moves.
         noisy: What makes the mean private; None for nothing.
         controls: SCAFFOLD's estimates; None for nothing.
+        secure: What hides single updates from the server; None for nothing.
     """
 
     site: Sites
@@ -140,21 +109,52 @@ class Rounds:
     server: Server
     noisy: Noisy | None = None
     controls: Controls | None = field(default=None, compare=False)
+    secure: SecureSums | None = None
 
     def run(
         self, weights: Float[Tensor, " weight"], n_rounds: int, rng: Generator
     ) -> Float[Tensor, " weight"]:
         """Return the server's weights after `n_rounds`."""
-        past, n_clients = self.server.start(weights), len(self.site.clients.size)
-        if self.noisy is not None:
-            check_delta(self.noisy.plan, n_clients)
+        past, n_clients, n_moves = self.server.start(weights), len(self.site.clients.size), 0
+        self._check(n_clients)
         for round_ in progress.track(range(n_rounds), "federated rounds"):
-            ids = self.cohorts.draw(n_clients, rng)
-            drift = None if self.controls is None else self.controls.drift(ids)
-            update = self._update(weights, self.site.answers(weights, ids, round_, drift))
+            asked = self.cohorts.ask(n_clients, rng)
+            update = self._round(weights, asked, round_)
             if update is not None:
                 weights, past = self.server.move(weights, update, past)
+                n_moves += 1
+        if self.secure is not None and not n_moves:
+            raise all_failed(n_rounds)
         return weights
+
+    def _check(self, n_clients: int) -> None:
+        if self.noisy is not None:
+            check_delta(self.noisy.plan, n_clients)
+        if self.secure is None:
+            return
+        if not isinstance(self.site, Site):
+            raise BadRecipe(
+                "Clients on machines of their own would have to mask their updates there, and these do not.",
+                where="secure",
+                mend="Leave it out, or train the clients in one process.",
+            )
+        if self.noisy is not None:
+            check_failing(self.secure.rule, self.cohorts, self.noisy.plan, n_clients)
+
+    def _round(self, weights: Tensor, asked: Asked, round_: int) -> Tensor | None:
+        """Return the update of the server, or None if nothing is learnt in this round."""
+        ids = asked.answering
+        drift = None if self.controls is None else self.controls.drift(ids)
+        answers = self.site.answers(weights, ids, round_, drift)
+        if self.secure is None:
+            return self._update(weights, answers)
+        if self.noisy is not None:
+            found = self.secure.private_mean(asked, answers, self.noisy, round_, len(weights))
+        else:
+            assert isinstance(self.aggregate, Mean), "a secure sum makes a mean alone"
+            counts = self.aggregate.counts(self.site.clients.size)
+            found = self.secure.mean(asked, answers, counts, round_)
+        return None if found is None else found.to(weights)
 
     def _update(self, weights: Tensor, answers: Answers) -> Tensor | None:
         """Return the update of the server, or None if nobody came and nothing must be hidden."""
@@ -190,5 +190,11 @@ class Rounds:
         return total
 
 
-def _uniform(n: int, rng: Generator) -> Float[Tensor, " number"]:
-    return torch.rand(n, dtype=torch.float64, generator=rng)
+def all_failed(n_rounds: int) -> BadRecipe:
+    """Return the error for a secure run that has learnt nothing."""
+    return BadRecipe(
+        "In none of {n} rounds did enough clients stay for a secure sum.",
+        where="secure",
+        mend="Use more clients, a higher rate, a lower threshold or fewer drop-outs.",
+        n=n_rounds,
+    )
