@@ -1,5 +1,6 @@
 """The private step: what it promises is what it does."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from fivefold.core.codec import construct
 from fivefold.core.data import Batch, Seen
 from fivefold.core.errors import BadInput, BadRecipe, NotMeasurable
 from fivefold.core.loss import cross_entropy
+from fivefold.core.model import HasNet
 from fivefold.privacy import DPSGD
 from fivefold.privacy import dpsgd as module
 from fivefold.privacy.plan import plan_of
@@ -113,6 +115,60 @@ def test_every_step_adds_its_own_noise(untrained, table):
     assert all(float(g.norm()) > 0 for g in found)
 
 
+def test_empty_batches_are_steps_too(untrained, table, monkeypatch):
+    """As many noises as are claimed: who counted only batches with examples would tell that none was drawn."""
+    noises: list[torch.Tensor] = []
+    real = ClippedNoisy.__call__
+
+    def noisy(self, net, batch, loss):
+        assert batch.size == 0
+        value = real(self, net, batch, loss)
+        noises.append(torch.cat([p.grad.flatten() for p in net.parameters()]))
+        return value
+
+    monkeypatch.setattr(ClippedNoisy, "__call__", noisy)
+    step = DPSGD(noise_multiplier=1.0, steps=6, rate=1e-9, insecure_seed=1)
+    model = step(untrained, table.splits.seen, rng=seeded())
+    assert len(noises) == 6 == step.claim(250).privacy["steps"]
+    assert all(float(n.norm()) > 0 for n in noises)
+    assert not torch.equal(
+        model.predict(table.splits.test.x), untrained.predict(table.splits.test.x)
+    )
+
+
+@pytest.mark.parametrize("average", [0.5, 0.99])
+def test_the_result_is_the_mean_of_the_weights(untrained, table, monkeypatch, average):
+    """Made of noisy weights alone, so it costs nothing."""
+    before: list[torch.Tensor] = []
+    real = ClippedNoisy.__call__
+
+    def noisy(self, net, batch, loss):
+        before.append(weights(net))
+        return real(self, net, batch, loss)
+
+    monkeypatch.setattr(ClippedNoisy, "__call__", noisy)
+    step = DPSGD(noise_multiplier=1.0, steps=8, insecure_seed=1)
+    last = step(untrained, table.splits.seen, rng=seeded())
+    mean, passed = before[0], [*before[1:], weights(net_of(last))]
+    for i, now in enumerate(passed):
+        kept = min(average, (1 + i) / (10 + i))
+        mean = kept * mean + (1 - kept) * now
+    averaged = replace(step, average=average)
+    found = averaged(untrained, table.splits.seen, rng=seeded())
+    assert torch.allclose(weights(net_of(found)), mean, atol=1e-6)
+    assert not torch.allclose(weights(net_of(last)), mean, atol=1e-3)
+    assert averaged.claim(250) == step.claim(250)
+
+
+def net_of(model):
+    assert isinstance(model, HasNet)
+    return model.net
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.parameters()]).clone()
+
+
 def test_the_default_reaches_epsilon_8_with_delta_below_one_over_n():
     plan = DPSGD().plan(341)
     assert 7.5 <= plan.epsilon() <= 8.0
@@ -126,7 +182,8 @@ def test_epsilon_and_noise_exclude_each_other():
 
 @pytest.mark.parametrize(
     "bad", [{"epsilon": 0.0}, {"noise_multiplier": -1.0}, {"rate": 0.0}, {"rate": 1.5}, {"steps": 0},
-            {"delta": 0.0}, {"delta": 1.0}, {"clip_norm": 0.0}]
+            {"delta": 0.0}, {"delta": 1.0}, {"clip_norm": 0.0}, {"average": 1.0}, {"per_user": 0},
+            {"clipping": "adaptive"}]
 )  # fmt: skip
 def test_nonsense_is_refused_before_anything_runs(bad):
     with pytest.raises(BadRecipe):
