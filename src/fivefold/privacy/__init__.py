@@ -17,6 +17,7 @@ from fivefold.privacy.ledger import Ledger
 from fivefold.privacy.membership import MembershipInference
 from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_personal
 from fivefold.privacy.stream import DPFTRL
+from fivefold.privacy.tuning import RepeatAndSelect
 
 __all__ = [
     "DPFTRL",
@@ -35,6 +36,7 @@ __all__ = [
     "PersonalScreen",
     "Pseudonymiser",
     "QuantileRegression",
+    "RepeatAndSelect",
     "ShiftAndFlip",
     "find_personal",
 ]

@@ -41,6 +41,11 @@ class Repeated(NamedTuple):
     mean: float
     shape: float
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether these are numbers that a distribution can have."""
+        return 1 <= self.mean < inf and self.shape >= 0
+
 
 class Run(NamedTuple):
     """What was done `times` times over: all of `parts`, or `repeats` of them of which the best was kept."""

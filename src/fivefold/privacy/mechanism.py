@@ -6,6 +6,7 @@ travel with the model, so a reader trusts nothing in them.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, Literal, TypeAlias
 
 from fivefold.privacy.accounting import Part, Repeated
@@ -17,6 +18,7 @@ from fivefold.privacy.stream.plan import StreamPlan
 Unit: TypeAlias = Literal["example", "client", "user"]
 Symbol: TypeAlias = float | int | str
 UNITS: tuple[Unit, ...] = ("example", "client", "user")
+REPEATED = "repeat and select"
 BY_COLUMN = "column "
 
 
@@ -142,8 +144,24 @@ def streamed_gaussian(record: Mapping[str, Any]) -> Paid:
     )
 
 
+def repeated(record: Mapping[str, Any]) -> Paid:
+    """Read what `RepeatAndSelect.claim` wrote: the best of a secret number of runs.
+
+    Raises:
+        ValueError: One run of it is not known, or is itself the best of several.
+    """
+    one = paid_of(record["of"])
+    mean, shape = float(record["mean"]), record["shape"]
+    repeats = Repeated(mean, inf if shape == "poisson" else float(shape))
+    if one is None or one.repeats is not None or not repeats.is_sound:
+        raise ValueError(f"The price of one run is not known: {record}")
+    facts = {**one.facts, "mean runs": mean, "shape": shape}
+    return replace(one, mechanism=REPEATED, facts=facts, repeats=repeats)
+
+
 READERS: Mapping[str, Reader] = {
     MECHANISM: poisson_gaussian,
+    REPEATED: repeated,
     stream.MECHANISM: streamed_gaussian,
     adaptive.MECHANISM: gaussian_with_count,
 }

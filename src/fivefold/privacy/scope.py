@@ -12,6 +12,7 @@ UNITS = {
     "user": "user with all of their rows",
 }
 MIXED = "example (no whole client or user, because not all steps hide the same ones)"
+IN_PLACE = "example (on a stream its place stays empty, and no other moves up)"
 SAME = "It was all the same data."
 OTHERS = (
     "The data differed between steps; the same people may be in each, so all losses are added up."
@@ -19,7 +20,7 @@ OTHERS = (
 CHOSEN = "Not covered: other models made from it, the size of the training set, and numbers that probes publish about its rows."
 FREE = "Not covered: choosing hyperparameters by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
 LEDGER = "Every private run that the ledger counts is paid for, also those that were killed or thrown away. Not covered: runs without that ledger, other models made from it, the size of the training set, and numbers that probes publish about its rows."
-TUNED = "The best of a secret number of runs was kept, and that is paid for. Not covered: other hyperparameters chosen by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
+TUNED = "The best of a secret number of runs was kept, and that is paid for as long as nobody learns how many there were, which time, energy and log of that step tell. Not covered: the validation rows that chose, other hyperparameters chosen by looking at this data, other models made from it, the size of the training set, and numbers that probes publish about its rows."
 
 
 def scope(spent: Spent, per_person: int, *, is_ledger: bool) -> Text:
@@ -41,7 +42,7 @@ def scope(spent: Spent, per_person: int, *, is_ledger: bool) -> Text:
             "Holds for up to {people} examples of one person added or removed ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
             people=per_person, **facts,
         )  # fmt: skip
-    unit = MIXED if spent.is_mixed else UNITS[spent.unit]
+    unit = _unit(spent)
     if spent.runs > 1:
         return text(
             "Holds for one {unit} added or removed, after {runs} such runs from which one was chosen ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
@@ -59,6 +60,13 @@ def _kinds(spent: Spent) -> str:
     told = [f"{n} × ({one})" if n > 1 else one for one, n in n_of.items()]
     more = len(told) - MOST_KINDS
     return "; ".join(told[:MOST_KINDS]) + (f"; … (+{more})" if more > 0 else "")
+
+
+def _unit(spent: Spent) -> str:
+    if spent.is_mixed:
+        return MIXED
+    is_in_place = any(p.is_in_place for p in spent.all)
+    return IN_PLACE if is_in_place and spent.unit == "example" else UNITS[spent.unit]
 
 
 def _rest(spent: Spent) -> str:
