@@ -17,7 +17,7 @@ from fivefold.privacy.secure_aggregation import (
     Server,
     Survivors,
 )
-from fivefold.privacy.secure_aggregation.keys import own_key, pair_of
+from fivefold.privacy.secure_aggregation.keys import KeyPair, own_key
 from fivefold.privacy.secure_aggregation.mask import add_mask, dtype_of
 from fivefold.privacy.secure_aggregation.shamir import joined
 
@@ -71,13 +71,13 @@ def test_the_masks_of_a_pair_differ_by_round_and_purpose_even_with_the_same_keys
     for context in (b"round 1", b"round 2", b"", b"round 1\x00"):
         _, clients, _ = shared(2, context=context)
         a, b = clients
-        a._masking, a._sealing, a._seed = pair_of(b"m" * 32), pair_of(b"c" * 32), b"s" * 32
-        b._masking, b._sealing = pair_of(b"n" * 32), pair_of(b"d" * 32)
+        a._masking, a._sealing, a._seed = KeyPair(b"m" * 32), KeyPair(b"c" * 32), b"s" * 32
+        b._masking, b._sealing = KeyPair(b"n" * 32), KeyPair(b"d" * 32)
         roster = Roster(
             tuple(replace(c.join(), client=c.number) for c in map(fresh_stage, clients))
         )
         for client in clients:
-            client._peers = {k.client: k for k in roster.keys}
+            client._peers, client._seals = {k.client: k for k in roster.keys}, {}
         assert a._pair_key(1) == b._pair_key(0)
         assert a._key(1) == b._key(0)
         keys |= {a._pair_key(1), a._key(1), own_key(a._seed, 0, context)}
@@ -178,7 +178,7 @@ def test_the_server_cannot_open_what_it_carries():
     answers = [clients[i].reveal(survivors) for i in (1, 2, 3)]
     private = joined({a.client + 1: a.keys[0] for a in answers})
     spy = Client(rule=RULE, number=0, context=b"round 1")
-    spy._sealing, spy._peers = pair_of(private), clients[0]._peers
+    spy._sealing, spy._peers = KeyPair(private), clients[0]._peers
     with pytest.raises(Damaged):
         spy._opened(1, deliveries[0].sealed[1])
 

@@ -75,9 +75,9 @@ def test_shares_out_of_the_field_are_refused():
 def test_keys_are_those_of_the_standards():
     a, b = fresh_pair(), fresh_pair()
     one, two = Party(1, a.public), Party(2, b.public)
-    key = agreed(a.private, one, two, b"pair", b"c")
-    assert key == agreed(b.private, two, one, b"pair", b"c")
-    assert key != agreed(a.private, one, two, b"pair", b"d")
+    key = agreed(a, 1, two, b"pair", b"c")
+    assert key == agreed(b, 2, one, b"pair", b"c")
+    assert key != agreed(a, 1, two, b"pair", b"d")
     parts = (b"fivefold secure aggregation 1", b"x", b"ctx", b"who")
     info = b"".join(len(p).to_bytes(8, "big") + p for p in parts)
     drawn = digest(bytes(32), b"k" * 32, sha256)

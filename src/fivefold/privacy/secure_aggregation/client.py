@@ -73,6 +73,7 @@ class Client:
         default_factory=lambda: secrets.token_bytes(KEY_BYTES), init=False, repr=False
     )
     _peers: Mapping[int, Keys] = field(default_factory=dict[int, Keys], init=False, repr=False)
+    _seals: dict[int, bytes] = field(default_factory=dict[int, bytes], init=False, repr=False)
     _shares: dict[int, bytes] = field(default_factory=dict[int, bytes], init=False, repr=False)
 
     @property
@@ -163,13 +164,15 @@ class Client:
         return opened(self._key(sender), sealed, sender, self.number)
 
     def _key(self, peer: int) -> bytes:
-        """Return the key under which shares are sealed between this client and another."""
-        own, other = self._peers[self.number].sealer, self._peers[peer].sealer
-        return agreed(self._sealing.private, own, other, SHARES, self.context)
+        """Return the key under which shares are sealed between this client and another, made once."""
+        if peer not in self._seals:
+            other = self._peers[peer].sealer
+            self._seals[peer] = agreed(self._sealing, self.number, other, SHARES, self.context)
+        return self._seals[peer]
 
     def _pair_key(self, peer: int) -> bytes:
-        own, other = self._peers[self.number].masker, self._peers[peer].masker
-        return agreed(self._masking.private, own, other, PAIR, self.context)
+        other = self._peers[peer].masker
+        return agreed(self._masking, self.number, other, PAIR, self.context)
 
     def _must_be(self, stage: Stage) -> None:
         if self.stage != stage:

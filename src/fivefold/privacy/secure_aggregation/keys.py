@@ -6,9 +6,13 @@ serves twice.
 
 import secrets
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from fivefold.core.errors import Damaged
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 KEY_BYTES = 32
 LABEL = b"fivefold secure aggregation 1"
@@ -28,40 +32,42 @@ class KeyPair:
 
     Attributes:
         private: 32 bytes; never shown.
-        public: 32 bytes.
     """
 
     private: bytes = field(repr=False)
-    public: bytes
+
+    @cached_property
+    def key(self) -> "X25519PrivateKey":
+        """The private key, ready to be used."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+        return X25519PrivateKey.from_private_bytes(self.private)
+
+    @cached_property
+    def public(self) -> bytes:
+        """The public key: 32 bytes."""
+        return self.key.public_key().public_bytes_raw()
 
 
 def fresh_pair() -> KeyPair:
     """Return keys from the operating system's randomness."""
-    return pair_of(secrets.token_bytes(KEY_BYTES))
+    return KeyPair(secrets.token_bytes(KEY_BYTES))
 
 
-def pair_of(private: bytes) -> KeyPair:
-    """Return `private` with its public key."""
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-    key = X25519PrivateKey.from_private_bytes(private)
-    return KeyPair(private, key.public_key().public_bytes_raw())
-
-
-def agreed(private: bytes, own: Party, peer: Party, purpose: bytes, context: bytes) -> bytes:
-    """Return the key of `own` and `peer`: the same on both sides.
+def agreed(own: KeyPair, number: int, peer: Party, purpose: bytes, context: bytes) -> bytes:
+    """Return the key of client `number`, which owns a pair, and a peer: the same on both sides.
 
     Raises:
         Damaged: The public key of the peer is none.
     """
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
     try:
-        public = X25519PublicKey.from_public_bytes(peer.public)
-        common = X25519PrivateKey.from_private_bytes(private).exchange(public)
+        common = own.key.exchange(X25519PublicKey.from_public_bytes(peer.public))
     except ValueError as error:
         raise not_sent_by(peer.client) from error
-    both = b"".join(_number(p.client) + p.public for p in sorted((own, peer)))
+    sides = sorted((Party(number, own.public), peer))
+    both = b"".join(_number(p.client) + p.public for p in sides)
     return derived(common, purpose, context, both)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from fivefold.privacy.secure_aggregation.keys import (
     PAIR,
+    KeyPair,
     agreed,
     commitment,
     not_sent_by,
     own_key,
-    pair_of,
 )
 from fivefold.privacy.secure_aggregation.mask import Ring, add_mask, dtype_of
 from fivefold.privacy.secure_aggregation.messages import (
@@ -171,11 +171,11 @@ class Server:
 
     def _take_pairs(self, client: int, private: bytes) -> None:
         """Subtract what others have added for a client whose own numbers have not come."""
-        own = self._keys[client].masker
-        if pair_of(private).public != own.public:
+        pair = KeyPair(private)
+        if pair.public != self._keys[client].masking:
             raise not_sent_by(client)
         for peer in self._stayed:
-            key = agreed(private, own, self._keys[peer].masker, PAIR, self.context)
+            key = agreed(pair, client, self._keys[peer].masker, PAIR, self.context)
             add_mask(self._total, key, negative=peer < client)
 
     def _must_be(self, turn: Turn) -> None:
