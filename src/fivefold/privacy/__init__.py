@@ -8,6 +8,7 @@ from fivefold.privacy.attacks import (
     LossThreshold,
     QuantileRegression,
 )
+from fivefold.privacy.dpftrl import DPFTRL
 from fivefold.privacy.dpsgd import DPSGD
 from fivefold.privacy.engine.adaptive import AdaptiveClipping
 from fivefold.privacy.engine.views import Jitter, ShiftAndFlip
@@ -16,7 +17,6 @@ from fivefold.privacy.federated import Federated
 from fivefold.privacy.ledger import Ledger
 from fivefold.privacy.membership import MembershipInference
 from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_personal
-from fivefold.privacy.stream import DPFTRL
 from fivefold.privacy.tuning import RepeatAndSelect
 
 __all__ = [
