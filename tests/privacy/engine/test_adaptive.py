@@ -102,7 +102,14 @@ def test_the_probe_adds_up_both_noises(untrained, table):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"count_noise": 0.0}, {"count_noise": nan}, {"count_noise": "1"}, {"count_noise": None}]
+    "bad",
+    [
+        {"count_noise": 0.0},
+        {"count_noise": 1e-320},
+        {"count_noise": nan},
+        {"count_noise": "1"},
+        {"count_noise": None},
+    ],
 )
 def test_a_record_without_noise_on_the_count_guarantees_nothing(untrained, table, bad):
     told = {**DPSGD(**QUICK, clipping=AdaptiveClipping()).claim(250).privacy, **bad}
@@ -196,7 +203,7 @@ def test_after_an_interruption_no_noise_comes_again(untrained, table, tmp_path, 
     assert len({before, lost, entered[9]}) == 3
 
 
-@pytest.mark.parametrize("count", [0.1, 0.5])
+@pytest.mark.parametrize("count", [1e-320, 0.1, 0.5])
 def test_a_count_that_costs_more_than_everything_is_refused(count):
     step = DPSGD(**QUICK, clipping=AdaptiveClipping(count_noise=count))
     with pytest.raises(BadRecipe, match="count_noise"):

@@ -263,6 +263,15 @@ def test_users_that_cannot_be_told_apart_are_refused(bad):
         users_of(few(owners), SCHEMA, "c1")
 
 
+def test_how_large_a_number_may_be_depends_on_its_kind():
+    for dtype, largest in ((torch.float16, 2**11), (torch.float32, 2**24), (torch.float64, 2**53)):
+        held = torch.tensor([0, largest - 1, largest - 2]).to(dtype)
+        assert users_of(Batch({"who": held}, held), Schema(), "who").n == 3
+        more = held + 1
+        with pytest.raises(BadInput, match="whose each example"):
+            users_of(Batch({"who": more}, more), Schema(), "who")
+
+
 def test_whole_numbers_of_a_mapping_may_be_large():
     held = torch.tensor([2**40, 2**40 + 1, 2**40])
     assert users_of(Batch({"who": held}, held), Schema(), "who").n == 2

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
+from math import hypot, inf
 from typing import Any
 
 from fivefold.core.errors import BadRecipe
@@ -45,8 +45,8 @@ class AdaptiveClipping:
             BadRecipe: The count has so little noise that it costs more than there is to spend.
         """
         count = self.noise_on_count(noise_multiplier)
-        left = noise_multiplier**-2 - (2 * count) ** -2
-        if left <= 0:
+        left = 1 - min(1.0, noise_multiplier / (2 * count)) ** 2
+        if not left:
             raise BadRecipe(
                 "count_noise = {count} costs more privacy than this training may spend.",
                 where="clipping.count_noise",
@@ -54,7 +54,7 @@ class AdaptiveClipping:
                 count=count,
                 least=noise_multiplier / 2,
             )
-        return left**-0.5
+        return noise_multiplier / left**0.5
 
     def record(self, noise_multiplier: float) -> Mapping[str, Any]:
         """Return what the lineage keeps of it; its clip norm is the first one."""
@@ -100,4 +100,4 @@ def joint_noise(gradient: float, count: float) -> float:
     """
     if not (0 < gradient < inf and 0 < count < inf):
         raise ValueError(f"Noise is positive and finite: {gradient}, {count}.")
-    return (gradient**-2 + (2 * count) ** -2) ** -0.5
+    return 1 / hypot(1 / gradient, 0.5 / count)

@@ -13,7 +13,6 @@ from fivefold.core.schema import Schema
 from fivefold.privacy.plan import Plan
 
 UNIT = "user"
-LARGEST = 2**24  # from here on, float32 cannot tell two neighbouring whole numbers apart
 
 
 class Users(NamedTuple):
@@ -55,14 +54,15 @@ def users_of(data: Batch, schema: Schema, name: str) -> Users:
     """
     values = _values(data, schema, name)
     if values.is_floating_point():
-        is_whole = (values == values.round()) & (values.abs() < LARGEST)  # not so for NaN
+        largest = int(2 / torch.finfo(values.dtype).eps)  # beyond it, whole numbers fall together
+        is_whole = (values == values.round()) & (values.abs() < largest)  # not so for NaN
         if not bool(is_whole.all()):
             raise BadInput(
                 "{column} does not say whose each example is: it has missing or broken numbers, or ones that are too large to be exact.",
                 where=name,
                 mend="Use a category, or whole numbers between -{largest} and {largest}, without gaps.",
                 column=name,
-                largest=LARGEST - 1,
+                largest=largest - 1,
             )
     _, owner = values.unique(return_inverse=True)
     held = owner.bincount()
