@@ -14,6 +14,7 @@ from fivefold.privacy.engine.adaptive import AdaptiveClipping
 from fivefold.privacy.engine.views import Jitter, ShiftAndFlip
 from fivefold.privacy.epsilon import Epsilon
 from fivefold.privacy.federated import Federated
+from fivefold.privacy.gradient_inversion import GradientInversion
 from fivefold.privacy.ledger import Ledger
 from fivefold.privacy.membership import MembershipInference
 from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_personal
@@ -27,6 +28,7 @@ __all__ = [
     "BaVarIA",
     "Epsilon",
     "Federated",
+    "GradientInversion",
     "Jitter",
     "LabelOnly",
     "Ledger",

@@ -1,0 +1,1 @@
+"""Turning the update of one client back into the rows that made it."""
