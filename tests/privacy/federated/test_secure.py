@@ -28,6 +28,7 @@ from fivefold.privacy.federated.local import Answers, Part
 from fivefold.privacy.federated.private import Noisy, clipped, clipped_sum
 from fivefold.privacy.federated.rounds import Rounds
 from fivefold.privacy.federated.secure import SecureSums, is_enough, secure_sums, within
+from fivefold.privacy.secure_aggregation import FixedPoint
 from fivefold.privacy.secure_aggregation.server import Server
 from seeding import seeded
 
@@ -227,6 +228,27 @@ def test_one_client_moves_a_secure_sum_by_the_clip_norm_at_most(scale, bits):
         whole = sums.grid(n).decode(sums.grid(n).encode(clipped(one, norm)[0]))
         assert float(whole.norm()) <= clip_norm
     assert sums.grid(2) == sums.grid(250)
+
+
+def test_clients_clip_so_short_that_rounding_keeps_them_within_the_norm(monkeypatch):
+    seen, encode_ = [], FixedPoint.encode
+
+    def spying(self, values):
+        seen.append(values.double().norm())
+        return encode_(self, values)
+
+    monkeypatch.setattr(FixedPoint, "encode", spying)
+    noisy, width = noisy_of(clip_norm=0.05), 400
+    sums = secure_sums(replace(SECURE, bits=32), noisy, 20_000)
+    assert sums is not None
+    rows = torch.randn(4, width, generator=seeded(), dtype=torch.float64)
+    asked = asked_of([3, 3, 3, 3])
+    sums.private_mean(asked, Answers(asked.ids, [Part(asked.ids, rows)]), noisy, 0, width)
+    lost = sums.grid(4).step / 2 * width**0.5
+    assert lost > 1e-6
+    assert len(seen) == 4
+    assert float(max(seen)) + lost <= 0.05
+    assert sums.grid(4) == sums.grid(5)
 
 
 def test_clipping_one_by_one_is_clipping_together():

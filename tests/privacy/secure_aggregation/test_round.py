@@ -142,7 +142,7 @@ def test_thresholds_that_two_groups_could_reach_are_refused(threshold):
 
 def test_a_threshold_is_always_more_than_half():
     for n in range(2, 300):
-        for threshold in (0.5000001, 0.51, 2 / 3, 0.9, 1.0):
+        for threshold in (0.5 + 1e-12, 0.51, 2 / 3, 0.9, 1.0):
             least = SecureAggregation(threshold=threshold).least(n)
             assert n / 2 < least <= n
             assert least >= threshold * n - 1e-6

@@ -20,8 +20,9 @@ class SecureAggregation:
 
     This holds against a server that follows the protocol and looks at all it receives, even together with
     clients, as long as these are fewer than the threshold; not against one that cheats, for which clients
-    would need to check one another's signatures. The sum itself is not hidden: of two clients, each knows
-    the other's update. What the trained weights reveal is another matter; see `ClientPrivacy`.
+    would need to check one another's signatures. The sum itself is not hidden, so whoever knows all other
+    updates knows the last: of two clients, each knows the other's. Nor is who takes part, or what the
+    trained weights reveal; for that see `ClientPrivacy`.
 
     Attributes:
         threshold: Share of a round's clients, rounded up, that must stay to the end, or the round has no
