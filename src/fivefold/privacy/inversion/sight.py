@@ -67,6 +67,7 @@ def sights_of(lineage: Lineage) -> tuple[Sight, ...]:
 
 
 def _positive(told: Mapping[str, Any], name: str) -> float | None:
-    value = told.get(name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) and value > 0 else None
+    value: object = told.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isfinite(value) and value > 0 else None
