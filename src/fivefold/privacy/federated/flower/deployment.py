@@ -1,9 +1,10 @@
 """What is deployed, and which runs a deployment cannot carry out honestly."""
 
+import json
 import re
-import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from fivefold.privacy.plan import safe_delta
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}[a-z0-9]|[a-z0-9]")
 FEWEST = 2
-PLAN = "plan.toml"
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +140,8 @@ def _check_private(step: Federated, n_clients: int, model: Model) -> None:
 
 def write_plan(deployment: Deployment, path: Path) -> None:
     """Write what is deployed, every default written out."""
-    import tomli_w
-
-    told = {"step": encode(deployment.step), "terms": encode(deployment.terms)}
-    path.write_text(tomli_w.dumps(told), encoding="utf-8")
+    told = {"step": _encoded(deployment.step), "terms": _encoded(deployment.terms)}
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def read_plan(path: Path) -> Deployment:
@@ -151,8 +150,14 @@ def read_plan(path: Path) -> Deployment:
     Raises:
         BadRecipe: Anything in it is unknown or of the wrong type.
     """
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = json.loads(path.read_text(encoding="utf-8"))
     return Deployment(
         step=decode(table.get("step"), Federated, where="step"),
         terms=decode(table.get("terms"), Terms, where="terms"),
     )
+
+
+def _encoded(part: Federated | Terms) -> dict[str, Any]:
+    """Return a table in which None is said where leaving it out would mean something else."""
+    none = {f.name for f in fields(part) if getattr(part, f.name) is None and f.default is not None}
+    return encode(part) | dict.fromkeys(none)

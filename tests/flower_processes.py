@@ -5,12 +5,12 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".peers" / "flower" / "bin"
 SETTINGS = {
     "FLWR_TELEMETRY_ENABLED": "0",
@@ -74,7 +74,7 @@ class Machines:
 
 
 @contextmanager
-def machines(folder: Path) -> Iterator[Machines]:
+def machines(folder: Path) -> Generator[Machines]:
     """Give a folder processes, and end all of them, those they started included."""
     made = Machines(folder)
     try:
