@@ -13,6 +13,7 @@ from fivefold.core.lineage import Claim, Record
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
 from fivefold.core.text import Text, text
+from fivefold.privacy.plan import Plan
 from fivefold.recipe import DataCard, Run, Stage
 
 NAMES = ("start", "plain", "private", "robust", "small", "int8")
@@ -26,6 +27,8 @@ STEPS: tuple[dict[str, Any], ...] = (
     {"use": "efficiency.Quantize", "bits": 8},
 )
 SETTING = "linf eps 0.1"
+
+PLAN = Plan(rate=0.1, steps=300, clip_norm=1.0, noise_multiplier=1.4, delta=1e-5)
 
 
 def fraction(axis: Axis, name: str, value: float, n: int = 171, **more: Any) -> Evidence:
@@ -373,7 +376,7 @@ def stage(i: int) -> Stage:
     ]
     lineage, at = [], i
     while at:
-        private = {"mechanism": "gaussian", "epsilon": 2.87} if NAMES[at] == "private" else {}
+        private = PLAN.record(seeded=False) if NAMES[at] == "private" else {}
         lineage.insert(
             0, Record(NAMES[at], STEPS[at], "sha256:" + f"{at}f3c" * 8, Claim(privacy=private))
         )

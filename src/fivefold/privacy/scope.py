@@ -42,7 +42,7 @@ def scope(spent: Spent, per_person: int, *, is_ledger: bool) -> Text:
             "Holds for up to {people} examples of one person added or removed ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
             people=per_person, **facts,
         )  # fmt: skip
-    unit = _unit(spent)
+    unit = hidden(spent)
     if spent.runs > 1:
         return text(
             "Holds for one {unit} added or removed, after {runs} such runs from which one was chosen ({told}; q: sampling rate, σ: noise multiplier, C: clipping norm, T: steps). {data} {rest}",
@@ -62,7 +62,8 @@ def _kinds(spent: Spent) -> str:
     return "; ".join(told[:MOST_KINDS]) + (f"; … (+{more})" if more > 0 else "")
 
 
-def _unit(spent: Spent) -> str:
+def hidden(spent: Spent) -> str:
+    """Return what all steps together hide, as an English noun that has a translation."""
     if spent.is_mixed:
         return MIXED
     is_in_place = any(p.is_in_place for p in spent.all)

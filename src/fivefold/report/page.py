@@ -13,6 +13,7 @@ from fivefold.report.findings import findings
 from fivefold.report.gather import pictures
 from fivefold.report.matrix import Matrix, matrix
 from fivefold.report.pareto import chosen, measures, parallel, pareto
+from fivefold.report.privacy_card import privacy_cards
 from fivefold.report.row import Row, by_axis
 from fivefold.report.templating import part, render, safe_json, script_hash
 from fivefold.report.theme import DARK, LIGHT, config, variables
@@ -58,6 +59,7 @@ def page(
         tiles=tiles_view(table, language, shown),
         verdict=verdict_view(verdict.checks, language) if verdict else None,
         axes=axes,
+        privacy_cards=privacy_cards(run, language),
         written=[(f.kind, words(f.sentence, language)) for f in findings(run)],
         most_written=MOST_WRITTEN,
         missing=missing_view(run, table, language),
@@ -66,7 +68,7 @@ def page(
         choices=_choices(table, language),
         **tradeoffs,
         data_block=safe_json({"config": config(), "pictures": album.data}),
-        css=part("matrix.css") + part("page.css"),
+        css=part("matrix.css") + part("page.css") + part("privacy.css"),
         colours={"light": variables(LIGHT), "dark": variables(DARK)},
         scripts=scripts,
         hashes=" ".join(script_hash(s) for s in scripts),
