@@ -60,6 +60,6 @@ def _product(
     turned = layer.weight.detach().T.expand(len(x), -1, -1) if own is None else own.transpose(1, 2)
     bias = weights.get(f"{name}bias")
     if bias is None:
-        fixed = layer.bias.detach() if layer.bias is not None else 0.0
-        return x.bmm(turned) + fixed
+        fixed = dict(layer.named_parameters()).get("bias")
+        return x.bmm(turned) + (0.0 if fixed is None else fixed.detach())
     return torch.baddbmm(bias[:, None], x, turned)

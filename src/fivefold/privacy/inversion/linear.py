@@ -38,8 +38,8 @@ def first_linear(body: nn.Module) -> str | None:
     while type(layer) is nn.Sequential and len(layer):
         child, layer = next(iter(layer.named_children()))
         name = f"{name}.{child}".lstrip(".")
-    is_known = isinstance(layer, nn.Linear) and layer.bias is not None
-    if not is_known or not (layer.weight.requires_grad and layer.bias.requires_grad):
+    trained = {n for n, w in layer.named_parameters() if w.requires_grad}
+    if not isinstance(layer, nn.Linear) or trained != {"weight", "bias"}:
         return None
     return name
 
