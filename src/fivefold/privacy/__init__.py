@@ -8,6 +8,7 @@ from fivefold.privacy.attacks import (
     LossThreshold,
     QuantileRegression,
 )
+from fivefold.privacy.canary_audit import CanaryAudit
 from fivefold.privacy.dpftrl import DPFTRL
 from fivefold.privacy.dpsgd import DPSGD
 from fivefold.privacy.engine.adaptive import AdaptiveClipping
@@ -26,6 +27,7 @@ __all__ = [
     "RMIA",
     "AdaptiveClipping",
     "BaVarIA",
+    "CanaryAudit",
     "Epsilon",
     "Federated",
     "GradientInversion",

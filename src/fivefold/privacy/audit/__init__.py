@@ -1,0 +1,1 @@
+"""What a private training run with canaries in it proves against its own promise."""
