@@ -6,7 +6,8 @@ half answers. All sides get the same models, rows and score (log-odds of the tru
 chosen by half of the judges, for each side from a grid of its own scale, and scored by the other half.
 Ours is not lower if the 95 % interval of the difference does not lie below zero: rows share the judges, so
 its variance is that over rows plus that over judges, each by leaving one out. TracIn is the same sum on
-both sides, and its values must agree.
+both sides, and its values must agree. Influence functions are taken without the curvature that leaves the
+example out (`leaves_out=False`), as the other side defines them.
 """
 
 import json
@@ -172,7 +173,9 @@ def of_exact(work: str, found: Case, version: str, process: Peer, repeats: int) 
     def make(damping: float) -> Made:
         return theirs(process, 1, method="influence", damping=damping)
 
-    last = best(OURS, lambda d: ours(LastLayerInfluence(damping=d), found, False), found)
+    last = best(
+        OURS, lambda d: ours(LastLayerInfluence(damping=d, leaves_out=False), found, False), found
+    )
     theirs_last = best(THEIRS["influence"], make, found)
     return rows + rows_of(
         f"influence of the last layer, {work}", "dattri", version, last, theirs_last, found
