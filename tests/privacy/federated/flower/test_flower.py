@@ -25,8 +25,7 @@ needs_flower = pytest.mark.skipif(
 @needs_flower
 def test_messages_carry_every_kind_of_run():
     told = subprocess.run(
-        ["python", HERE / "flower_run.py"],
-        executable=BIN / "python",
+        [BIN / "python", HERE / "flower_run.py"],
         env=os.environ | SETTINGS | {"PYTHONPATH": f"{SETTINGS['PYTHONPATH']}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,
