@@ -1,6 +1,6 @@
 """Private training that is broken in the ways that have happened, at the pieces that really run."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +101,7 @@ def unchecked(net, weights, batch, loss):
 
 
 @contextmanager
-def sabotage(name: str) -> Iterator[None]:
+def sabotage(name: str) -> Generator[None]:
     """Break private training."""
     with MonkeyPatch.context() as patch:
         if name == "noise off":

@@ -9,6 +9,7 @@ import torch
 from fivefold.core.evidence import Evidence, Missing
 from fivefold.core.fingerprint import of_state
 from fivefold.core.lineage import Claim
+from fivefold.core.model import with_net
 from fivefold.core.step import Step
 from fivefold.models import MLP, fresh
 from fivefold.privacy import DPSGD, AdaptiveClipping, CanaryAudit
@@ -53,6 +54,7 @@ def test_it_says_what_was_proved_of_what_was_claimed(private, table):
     assert f"Claimed for these steps: {claimed:.4g}" in str(bound.note)
     assert "8 of 20 steps" in str(bound.note)
     assert "does not prove it" in str(excess.note)
+    assert bound.chart is not None
     assert {r["bound"] for r in bound.chart.rows} == {
         "proved", "claimed", "most that could be proved"
     }  # fmt: skip
@@ -87,7 +89,7 @@ class Other(Step):
     """Something else that claims privacy."""
 
     def __call__(self, model, seen, *, rng):
-        return model.with_net(model.net)
+        return with_net(model, self)
 
     def claim(self, n_examples):
         return Claim(privacy={"mechanism": "magic"})
@@ -130,7 +132,7 @@ def test_regression_and_images_are_audited(numbers, images):
     for data in (numbers, images):
         model = fresh(MLP(hidden=(16,)), data, seeded())
         model = apply(replace(STEP, steps=3), "s", model, data.splits.seen, seeded())
-        told = {f.name: f for f in QUICK(model, data.splits, rng=seeded())}
+        told = found(QUICK, model, data)
         assert told["epsilon_excess"].value == 0.0
 
 

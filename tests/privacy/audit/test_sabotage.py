@@ -38,7 +38,7 @@ def found(audit, model, table, seed=0):
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_sabotage_is_exposed(name, private, table):
     with sabotage(name):
-        told = found(AUDIT, private, table)
+        told = found(CanaryAudit(canaries=400, strange_rows=0), private, table)
     assert told["audited_epsilon"].value > STEP.plan(250).epsilon()
     assert told["epsilon_excess"].value > 0
     assert "The claim is false" in str(told["epsilon_excess"].note)
