@@ -16,6 +16,7 @@ from dp_accounting.rdp import RdpAccountant
 from scipy.stats import chisquare, geom, logser, nbinom, poisson
 
 from fivefold.core.codec import decode, encode
+from fivefold.core.cost import Cost
 from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.evidence import Evidence
 from fivefold.core.lineage import Claim, Record
@@ -26,6 +27,7 @@ from fivefold.privacy.accounting import ORDERS, Part, Repeated, Run, bound, comp
 from fivefold.privacy.chain import read_chain
 from fivefold.privacy.mechanism import paid_of
 from fivefold.privacy.repeats import Repeats, mean_of, stop_of
+from fivefold.recipe import recipe_from, run
 from fivefold.recipe.walk import apply
 from fivefold.training.optimizer import AdamW
 from seeding import seeded
@@ -228,3 +230,22 @@ def test_it_survives_the_recipe_file():
         steps=(ONE, replace(ONE, clip_norm=2.0)), repeats=Repeats(shape="poisson")
     )
     assert decode(encode(step), Step) == step
+
+
+def test_a_run_keeps_no_time_of_it(tmp_path):
+    """The time of the step is about the number of runs times that of one."""
+    one = {"use": "privacy.DPSGD", "noise_multiplier": 2.0, "rate": 0.1, "steps": 2}
+    steps = [
+        {"use": "privacy.RepeatAndSelect", "name": "chosen", "steps": [one], "insecure_seed": 1},
+        {**one, "name": "once", "insecure_seed": 1},
+    ]
+    told = {
+        "data": {"use": "data.Bundled", "name": "breast_cancer"}, "model": {"use": "models.MLP", "hidden": [4]},
+        "preset": "none", "probes": [{"use": "learning.Accuracy"}], "steps": steps,
+    }  # fmt: skip
+    done = run(recipe_from(told), tmp_path)
+    costs = {stage.name: stage.cost for stage in done.stages}
+    assert costs["chosen"] == Cost()
+    assert costs["chosen"].told == "–"
+    assert costs["once"].seconds > 0
+    assert costs["once"].told != "–"

@@ -94,7 +94,7 @@ def _watched(
             "{i}/{total} {stage}: step {step} s, probes {probes} s" if not stage.was_cached
             else "{i}/{total} {stage}: unchanged",
             i=len(last.stages), total=total, stage=stage.name,
-            step=f"{stage.cost.seconds:.1f}", probes=f"{stage.probe_cost.seconds:.1f}",
+            step=stage.cost.told, probes=f"{stage.probe_cost.seconds:.1f}",
         )  # fmt: skip
         _tell_changes(matrix(last), voice)
         if stage.parent and not (voice.is_json or stage.was_cached):

@@ -22,6 +22,11 @@ class Cost:
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
 
+    @property
+    def told(self) -> str:
+        """The seconds as people read them; a dash where nothing was measured, or nothing may be told."""
+        return f"{self.seconds:.1f}" if self.peak_bytes else "–"
+
 
 @contextmanager
 def measured() -> Generator[Cost]:

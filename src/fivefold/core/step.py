@@ -1,6 +1,7 @@
 """What can be done to a model."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Generator
 
@@ -14,6 +15,9 @@ class Step(ABC):
     A step sees no test split and returns a new model; it never changes the one it was given, and it
     neither prints, saves nor reads a clock.
     """
+
+    hides_time: ClassVar[bool] = False
+    """Whether how long it took would tell what it promises to hide; a run then keeps no time of it."""
 
     @abstractmethod
     def __call__(self, model: Model, seen: Seen, *, rng: Generator) -> Model:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator
@@ -30,8 +30,8 @@ class RepeatAndSelect(Step):
 
     Each run takes one of `steps` at random, so hyperparameters are tuned at a known price: about one and a
     half to three times the epsilon of one run for a mean of up to a hundred (a Poisson number: up to ten).
-    The price is right only while nobody learns how many runs there were, which the time, the energy and the
-    log of this step tell: publish none of them. Rows of the validation split choose, and are not hidden.
+    The price is right only while nobody learns how many runs there were. A run of a recipe keeps no time of
+    this step; publish none, nor its energy or log. Rows of the validation split choose, and are not hidden.
 
     Attributes:
         steps: Private steps to choose among. All must cost the same: what may differ is what the
@@ -42,6 +42,7 @@ class RepeatAndSelect(Step):
             tell how many runs there were.
     """
 
+    hides_time: ClassVar[bool] = True
     steps: tuple[Step, ...] = (DPSGD(),)
     repeats: Repeats = Repeats()
     insecure_seed: Natural | None = None

@@ -132,6 +132,6 @@ class Run:
 
 
 def _html_row(stage: Stage) -> str:
-    step, seconds = str(stage.step.get("use", "")), f"{stage.cost.seconds:.1f}"
+    step, seconds = str(stage.step.get("use", "")), stage.cost.told
     cells = (stage.name, stage.parent, step, seconds, str(len(stage.evidence)))
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -45,6 +45,7 @@ class Todo(NamedTuple):
     key: str
     seed: int
     make: Callable[[Generator], Model]
+    hides_time: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,9 @@ class Walk:
         def make(rng: Generator) -> Model:
             return apply(step, name, parent.load(), self.data.splits.seen, rng)
 
-        return self._node(index, Todo(name, parent.stage.name, table, key, seed, make))
+        return self._node(
+            index, Todo(name, parent.stage.name, table, key, seed, make, step.hides_time)
+        )
 
     def _node(self, index: int, todo: Todo) -> Node:
         """Return the stage, made now or found made."""
@@ -172,7 +175,7 @@ def _make(folder: StageFolder, todo: Todo) -> tuple[Made, Model]:
     with checkpoint.keeping(folder.path / UNFINISHED, rng, key=todo.key):
         with measured() as cost:
             model = todo.make(rng)
-        return folder.keep(todo.key, model, cost), model
+        return folder.keep(todo.key, model, Cost() if todo.hides_time else cost), model
 
 
 def _stage(todo: Todo, made: Made, was_cached: bool) -> Stage:
