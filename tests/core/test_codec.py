@@ -45,6 +45,15 @@ def test_none_is_left_out_and_tuples_are_lists():
     assert "patience" not in encode(Finetune())
 
 
+def test_none_is_refused_where_leaving_it_out_would_say_something_else():
+    @dataclass(frozen=True, kw_only=True)
+    class Sized:
+        size: int | None = 16
+
+    with pytest.raises(TypeError, match="size is None"):
+        encode(Sized(size=None))
+
+
 def test_names_are_short_where_they_are_exported():
     assert name_of(Accuracy) == "learning.Accuracy"
     assert import_class(name_of(Given), plugins=("test_codec", "tests", "core")) is Given

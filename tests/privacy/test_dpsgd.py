@@ -103,7 +103,7 @@ def test_every_step_adds_its_own_noise(untrained, table):
     """Noise off, or drawn once, would let the weights move less, or along one line."""
     empty = Seen(table.splits.seen.train, table.splits.seen.valid)
     step = DPSGD(noise_multiplier=1.0, steps=6, rate=1e-9, insecure_seed=1)
-    noise, _, sampling = step._sources()
+    noise, _, _, sampling = step._sources()
     rule, found = step.plan(250).gradient(250, noise), []
     for batch in step.plan(250).batches(empty.train, sampling):
         assert batch.size == 0
@@ -213,3 +213,18 @@ def test_a_black_box_is_refused(table):
 
     with pytest.raises(NotMeasurable, match="gradients"):
         DPSGD(**QUICK)(Box(), table.splits.seen, rng=seeded())
+
+
+def test_what_layers_draw_is_secret(untrained, table, monkeypatch):
+    """Dropout draws by the place in the batch: who knew its masks would see the other rows move up."""
+    states = []
+    monkeypatch.setattr(module, "fit", lambda *_, **__: states.append(torch.get_rng_state()))
+    monkeypatch.setattr(module, "check_intact", lambda *_: None)
+    public = torch.get_rng_state()
+    for seed in (None, None, 5, 5):
+        step = DPSGD(insecure_seed=seed, **QUICK)
+        step(untrained, table.splits.seen, rng=seeded())
+    assert torch.equal(torch.get_rng_state(), public)
+    assert not any(torch.equal(state, public) for state in states)
+    assert not torch.equal(states[0], states[1])
+    assert torch.equal(states[2], states[3])

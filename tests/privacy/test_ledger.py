@@ -15,9 +15,10 @@ from fivefold.core.errors import BadInput, Damaged, LimitReached, NotMeasurable
 from fivefold.core.evidence import Evidence
 from fivefold.core.fingerprint import of_batch
 from fivefold.core.step import Step
-from fivefold.privacy import DPSGD, Epsilon, Ledger
+from fivefold.privacy import DPSGD, Epsilon, Federated, Ledger, RepeatAndSelect
 from fivefold.privacy.accounting import Part, bound
 from fivefold.privacy.chain import append, read_chain
+from fivefold.privacy.federated import ClientPrivacy, Equal
 from fivefold.recipe.walk import apply
 from seeding import seeded
 
@@ -30,7 +31,7 @@ def _here(tmp_path):
         yield
 
 
-def once(untrained, table, step=COUNTED):
+def once(untrained, table, step: Step = COUNTED):
     return apply(step, "private", untrained, table.splits.seen, seeded())
 
 
@@ -47,6 +48,22 @@ def test_a_run_is_written_down_as_it_was_claimed(untrained, table, tmp_path):
     assert entry["privacy"] == COUNTED.claim(250).privacy
     assert COUNTED.ledger is not None
     assert COUNTED.ledger.spent() == bound([Part(0.1, 2.0, 4)], 1e-5).epsilon
+
+
+def test_a_federated_run_is_counted_and_refused_like_any_other(untrained, table, tmp_path):
+    """Clients that are drawn anew are others, so a second run cannot be added up, and none is left for it."""
+    private = ClientPrivacy(
+        noise_multiplier=2.0, delta=1e-5, ledger=Ledger(file="spent", epsilon=9.0)
+    )
+    step = Federated(private=private, clients=Equal(n_clients=5), rounds=2)
+    once(untrained, table, step)
+    (entry,) = read_chain(tmp_path / "spent")
+    assert entry["privacy"] == step.claim(250).privacy
+    with pytest.raises(LimitReached):
+        once(untrained, table, step)
+    assert len(read_chain(tmp_path / "spent")) == 1
+    with pytest.raises(ValueError, match="ledger"):
+        RepeatAndSelect(steps=(step,))
 
 
 def test_runs_that_were_thrown_away_are_paid_for(untrained, table):

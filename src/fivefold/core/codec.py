@@ -22,9 +22,16 @@ _FREE = ConfigDict(arbitrary_types_allowed=True)
 
 
 def encode(value: Any) -> Any:
-    """Return `value` as TOML-ready data. A dataclass becomes a table with a `use` key; None is left out."""
+    """Return `value` as TOML-ready data. A dataclass becomes a table with a `use` key; None is left out.
+
+    Raises:
+        TypeError: A field is None and is something else by default: left out, it would be read as that.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         shown = {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+        for f in fields(value):
+            if shown[f.name] is None and f.default not in (None, MISSING):
+                raise TypeError(f"{type(value).__name__}.{f.name} is None, which no table can say.")
         return {"use": name_of(type(value))} | {k: v for k, v in shown.items() if v is not None}
     if isinstance(value, Mapping):
         return {str(k): encode(v) for k, v in value.items()}

@@ -10,7 +10,6 @@ from annotated_types import Ge, Le
 from torch import Generator, Tensor
 
 from fivefold.core.data import Batch, Draws, Seen
-from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.limits import Count, Natural, Positive, Probability
 from fivefold.core.lineage import Claim
 from fivefold.core.loss import loss_of
@@ -19,7 +18,7 @@ from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
 from fivefold.privacy.engine.intact import check_intact
 from fivefold.privacy.ledger import Ledger, begin
-from fivefold.privacy.plan import least_noise, safe_delta
+from fivefold.privacy.plan import checked_delta, least_noise
 from fivefold.privacy.secret import secret_generator
 from fivefold.privacy.stream.fitting import Error, fitted
 from fivefold.privacy.stream.gradient import CorrelatedNoisy
@@ -127,7 +126,7 @@ class DPFTRL(Step):
             BadInput: There are none.
             BadRecipe: `delta` is too large for so few, or no noise reaches `epsilon`.
         """
-        delta = self._delta(n_examples)
+        delta = checked_delta(self.delta, n_examples)
         noise = self.noise_multiplier or least_noise(self.epsilon or USUAL_EPSILON, 1.0, 1, delta)
         per_pass = -(-n_examples // self.size)
         taking = Participation(per_pass * self.passes, per_pass, self.passes)
@@ -142,24 +141,6 @@ class DPFTRL(Step):
             weights=strategy.weights,
             delta=delta,
         )
-
-    def _delta(self, n_examples: int) -> float:
-        if n_examples < 1:
-            raise BadInput(
-                "There are no training examples.", mend="Add rows to the training split."
-            )
-        if self.delta is None:
-            return safe_delta(n_examples)
-        if self.delta * n_examples >= 1:
-            raise BadRecipe(
-                "delta = {delta} would allow one of {n} examples to be published in full.",
-                where="delta",
-                mend="Use at most {most}, or leave it out.",
-                delta=self.delta,
-                n=n_examples,
-                most=safe_delta(n_examples),
-            )
-        return self.delta
 
     def _gradient(self, plan: StreamPlan) -> CorrelatedNoisy:
         """Return the gradient rule that adds the noise that was paid for, to be used for one run."""

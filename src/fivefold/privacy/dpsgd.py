@@ -9,12 +9,11 @@ from annotated_types import Gt, Le
 from torch import Generator
 
 from fivefold.core.data import Draws, Seen
-from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.limits import Count, Natural, Positive, Probability
 from fivefold.core.lineage import Claim
 from fivefold.core.loss import loss_of
 from fivefold.core.model import Model, with_net
-from fivefold.core.randomness import fresh_seed, spawn
+from fivefold.core.randomness import drawing_from, fresh_seed, spawn
 from fivefold.core.schema import Schema
 from fivefold.core.step import Step
 from fivefold.privacy.engine import users
@@ -22,7 +21,7 @@ from fivefold.privacy.engine.adaptive import AdaptiveClipping
 from fivefold.privacy.engine.intact import check_intact
 from fivefold.privacy.engine.views import Change, change_of
 from fivefold.privacy.ledger import Ledger, begin
-from fivefold.privacy.plan import Plan, least_noise, safe_delta
+from fivefold.privacy.plan import Plan, checked_delta, least_noise
 from fivefold.privacy.secret import secret_generator
 from fivefold.training.average import Ema
 from fivefold.training.checkpoint import register
@@ -37,10 +36,11 @@ CLIPPINGS = {"flat": Flat(), "per layer": PerLayer(), "automatic": Automatic()}
 
 
 class Sources(NamedTuple):
-    """Where the noise, the views and, for each reading, the samples come from."""
+    """Where the noise, the views, what layers draw and, for each reading, the samples come from."""
 
     noise: Generator
     views: Generator
+    layers: Generator
     samples: Callable[[], Generator]
 
 
@@ -125,14 +125,16 @@ class DPSGD(Step):
         begin(self.ledger, self.claim(seen.train.size), seen.train)
         net, sources = deepcopy(model.net), self._sources()
         batches, n_units = self._batches(seen, model.schema, sources)
-        fit(
-            net,
-            batches,
-            loss_of(model.task),
-            gradient=self._gradient(seen.train.size, n_units, model.schema, sources),
-            optimizer=self.optimizer,
-            average=None if self.average is None else Ema(decay=self.average),
-        )
+        gradient = self._gradient(seen.train.size, n_units, model.schema, sources)
+        with drawing_from(sources.layers):  # who knew a dropout mask would see rows move up
+            fit(
+                net,
+                batches,
+                loss_of(model.task),
+                gradient=gradient,
+                optimizer=self.optimizer,
+                average=None if self.average is None else Ema(decay=self.average),
+            )
         check_intact(model.net, net, seen.train.x)
         return model.with_net(net)
 
@@ -153,7 +155,7 @@ class DPSGD(Step):
             BadInput: There are none.
             BadRecipe: `delta` is too large for so few, or no noise reaches `epsilon`.
         """
-        delta = self._delta(n_examples)
+        delta = checked_delta(self.delta, n_examples)
         noise = self.noise_multiplier
         if noise is None:
             noise = least_noise(self.epsilon or USUAL_EPSILON, self.rate, self.steps, delta)
@@ -164,24 +166,6 @@ class DPSGD(Step):
             noise_multiplier=noise,
             delta=delta,
         )
-
-    def _delta(self, n_examples: int) -> float:
-        if n_examples < 1:
-            raise BadInput(
-                "There are no training examples.", mend="Add rows to the training split."
-            )
-        if self.delta is None:
-            return safe_delta(n_examples)
-        if self.delta * n_examples >= 1:
-            raise BadRecipe(
-                "delta = {delta} would allow one of {n} examples to be published in full.",
-                where="delta",
-                mend="Use at most {most}, or leave it out.",
-                delta=self.delta,
-                n=n_examples,
-                most=safe_delta(n_examples),
-            )
-        return self.delta
 
     def _batches(self, seen: Seen, schema: Schema, sources: Sources) -> tuple[Draws, int]:
         """Return the batches, and among how many examples or users they choose."""
@@ -216,7 +200,11 @@ class DPSGD(Step):
         Secret ones are never kept on disk: after an interruption the remaining steps draw anew.
         """
         if self.insecure_seed is None:
-            return Sources(secret_generator(), secret_generator(), secret_generator)
+            return Sources(*(secret_generator() for _ in range(3)), secret_generator)
         seeds = Generator().manual_seed(self.insecure_seed)
         noise, seed, views = spawn(seeds), fresh_seed(seeds), spawn(seeds)
-        return Sources(register(noise), register(views), lambda: Generator().manual_seed(seed))
+
+        def samples() -> Generator:
+            return Generator().manual_seed(seed)
+
+        return Sources(register(noise), register(views), spawn(seeds), samples)

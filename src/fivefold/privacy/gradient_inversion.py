@@ -55,7 +55,7 @@ class GradientInversion(Probe):
     local_steps: tuple[Count, ...] = (1, 4)
     lr: Positive = 0.1
     n_clients: Annotated[int, Ge(LEAST_CLIENTS)] = 8
-    iterations: Count = 100
+    iterations: Count = 30
     smoothness: NonNegative = 1e-3
     n_others: Count = 1000
 

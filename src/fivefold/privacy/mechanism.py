@@ -30,6 +30,7 @@ class Paid:
         mechanism: Its name in the record.
         parts: Gaussian mechanisms that cost at least as much as what was done, for one unit added or removed.
         delta: Probability with which the step lets its bound fail.
+        slack: What of that is spent on something else than the noise.
         facts: Its numbers by their usual symbols: q, σ, C, T.
         unit: What is hidden: an example, or all rows of a client or of a user.
         owners: Whose rows belong together ("column NAME", or how clients were drawn); "" for examples.
@@ -45,6 +46,7 @@ class Paid:
     unit: Unit = "example"
     owners: str = ""
     repeats: Repeated | None = None
+    slack: float = 0.0
     is_seeded: bool = False
     is_in_place: bool = False
 
@@ -79,7 +81,7 @@ def is_sound(paid: Paid) -> bool:
     """Whether every number of it can be added up."""
     return (
         bool(paid.parts)
-        and 0 < paid.delta < 1
+        and 0 <= paid.slack < paid.delta < 1
         and (paid.unit == "example") == (not paid.owners)
         and all(p.is_sound for p in paid.parts)
     )
@@ -110,6 +112,7 @@ def poisson_gaussian(record: Mapping[str, Any]) -> Paid:
         mechanism=MECHANISM,
         parts=(plan.part,),
         delta=plan.delta,
+        slack=float(record.get("slack", 0.0)),
         facts=facts,
         unit=unit,
         owners=owners,

@@ -12,6 +12,7 @@ from typing import Any, Self
 from torch import Generator
 
 from fivefold.core.data import Batch, Draws, poisson
+from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.privacy.accounting import Part, bound
 from fivefold.privacy.calibration import calibrated
 from fivefold.training.private_gradient import ClippedNoisy
@@ -26,6 +27,29 @@ def safe_delta(n_examples: int) -> float:
     A delta of 1 / n would allow a mechanism that publishes one example in full.
     """
     return float(f"1e-{len(str(10 * max(n_examples, 1) - 1))}")
+
+
+def checked_delta(delta: float | None, n_examples: int) -> float:
+    """Return `delta`, or one that is safe where none was asked for.
+
+    Raises:
+        BadInput: There are no training examples.
+        BadRecipe: `delta` is too large for so few.
+    """
+    if n_examples < 1:
+        raise BadInput("There are no training examples.", mend="Add rows to the training split.")
+    if delta is None:
+        return safe_delta(n_examples)
+    if delta * n_examples >= 1:
+        raise BadRecipe(
+            "delta = {delta} would allow one of {n} examples to be published in full.",
+            where="delta",
+            mend="Use at most {most}, or leave it out.",
+            delta=delta,
+            n=n_examples,
+            most=safe_delta(n_examples),
+        )
+    return delta
 
 
 @dataclass(frozen=True, kw_only=True)

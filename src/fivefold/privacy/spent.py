@@ -48,6 +48,9 @@ class Spent:
             return Bound(inf, "exact")
         if not self.all:
             return Bound(0.0, "exact")
+        delta -= self.runs * sum(p.slack for p in self.all)
+        if delta <= 0:
+            return Bound(inf, "exact")
         if not self.is_mixed:
             return composed(self._done(self.all), delta, group)
         shared = [p for p in self.all if p.unit == "example"]
@@ -103,5 +106,10 @@ def _why_not_together(paid: Sequence[Paid], runs: int) -> Text | None:
     if len(paid) * runs > 1 and any(p.unit != "example" and not p.is_by_column for p in paid):
         return text(
             "Clients that were drawn for one step are not those of another, and one row more would draw them anew, so the losses cannot be added up; name the column that says whose each row is."
+        )
+    units = {(p.unit, p.owners) for p in paid}
+    if any(p.slack for p in paid) and (len(units) > 1 or any(p.repeats for p in paid)):
+        return text(
+            "Rounds of secure aggregation may fail and tell who came, and what that costs is not known where other units or a choice among runs are paid for as well."
         )
     return None

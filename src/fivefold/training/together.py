@@ -11,6 +11,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from fivefold.core import progress
 from fivefold.core.data import Batch, Draws, Inputs, as_tensor, take
 from fivefold.core.loss import Loss
+from fivefold.core.randomness import drawing_from
 from fivefold.models.prepare import PrepareImage, PrepareTable
 from fivefold.training.fit import fit
 from fivefold.training.optimizer import SGD, AdamW, Optimizer
@@ -86,8 +87,7 @@ def train_apart(
         def rows(_: Generator, i: int = i) -> Iterator[Tensor]:
             return iter(table[:, i])
 
-        with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(rng.get_state())
+        with drawing_from(rng):
             fit(net, Draws(pool, rows, len(table), 0), loss, optimizer=optimizer)
 
 

@@ -54,7 +54,7 @@ def right(model, data):
         {"aggregate": TrimmedMean(), "sampling": "fixed"},
         {"aggregate": Krum(n_kept=3), "clients": Equal(n_clients=16), "sampling": "fixed"},
         {"dropout": 0.3, "clients": Dirichlet(n_clients=20, alpha=5.0)},
-        {"batch_size": None, "epochs": 5},
+        {"batch_size": "all", "epochs": 5},
     ],
 )
 def test_every_kind_learns_and_every_engine_gives_the_same(given, untrained, table):

@@ -1,7 +1,7 @@
 """Secure rounds: the weights of plain rounds, from sums alone; what they cannot do is refused."""
 
 from dataclasses import replace
-from math import isinf
+from math import inf
 
 import numpy as np
 import pytest
@@ -10,9 +10,13 @@ import torch
 from federation import layout_of, local, mlp, ragged, read, site_of
 from fivefold.core.codec import construct, decode, encode
 from fivefold.core.errors import BadInput, BadRecipe
+from fivefold.core.lineage import Record
 from fivefold.core.step import Step
-from fivefold.privacy import Federated
+from fivefold.privacy import DPSGD, Federated
+from fivefold.privacy.accounting import Part as Steps
+from fivefold.privacy.accounting import bound
 from fivefold.privacy.federated import (
+    ByColumn,
     ClientPrivacy,
     Equal,
     Krum,
@@ -28,8 +32,10 @@ from fivefold.privacy.federated.local import Answers, Part
 from fivefold.privacy.federated.private import Noisy, clipped, clipped_sum
 from fivefold.privacy.federated.rounds import Rounds
 from fivefold.privacy.federated.secure import SecureSums, is_enough, secure_sums, within
+from fivefold.privacy.mechanism import paid_of
 from fivefold.privacy.secure_aggregation import FixedPoint
 from fivefold.privacy.secure_aggregation.server import Server
+from fivefold.privacy.spent import spent_by
 from seeding import seeded
 
 SECURE = SecureAggregation(threshold=0.51, bits=64)
@@ -301,12 +307,34 @@ def test_a_private_run_whose_rounds_may_fail_is_refused():
         run.run(start, 1, seeded())
 
 
+def test_what_failing_rounds_may_cost_is_taken_from_delta(untrained, table):
+    """With delta as small as that, the epsilon at what is left is visibly larger."""
+    private = ClientPrivacy(noise_multiplier=1.0, delta=1e-9)
+    by_column = ByColumn(column="c0")
+    step = Federated(private=private, clients=by_column, rate=0.5, secure=SecureAggregation())
+    told = step.claim(250)
+    spent = spent_by((Record("f", {}, "d", told),))
+    part = Steps(0.5, 1.0, 20)
+    assert told.privacy["slack"] == 2.0**-40
+    assert spent.bound(1e-9).epsilon == bound([part], 1e-9 - 2.0**-40).epsilon
+    assert spent.bound(1e-9).epsilon > bound([part], 1e-9).epsilon
+    assert spent.bound(2.0**-41).epsilon == inf
+    twice = spent_by((Record("f", {}, "d", told), Record("g", {}, "d", DPSGD().claim(250))))
+    assert "not known" in str(twice.why_not)
+    target = replace(step, private=replace(private, noise_multiplier=None, epsilon=2.0))
+    assert 1.95 < target.epsilon(250) <= 2.0
+    wrong = {**told.privacy, "slack": 1e-8}
+    assert paid_of(wrong) is None
+
+
 def test_a_private_secure_step_claims_what_a_private_step_claims(untrained, table):
     private = ClientPrivacy(noise_multiplier=1.0, clip_norm=0.5)
     plain = Federated(private=private, clients=Equal(n_clients=6), rate=1.0, rounds=2)
     step = replace(plain, secure=SecureAggregation(bits=64))
-    assert step.claim(250) == plain.claim(250)
-    assert step.epsilon(250) == plain.epsilon(250)
-    assert not isinf(step.epsilon(250))
+    told = dict(step.claim(250).privacy)
+    slack = told.pop("slack")
+    assert told == plain.claim(250).privacy
+    assert 0 < slack <= told["delta"] / 1000
+    assert plain.epsilon(250) <= step.epsilon(250) < plain.epsilon(250) * 1.001
     made = step(untrained, table.splits.seen, rng=seeded())
     assert all(bool(p.isfinite().all()) for p in net_of(made).parameters())

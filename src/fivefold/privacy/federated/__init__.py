@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from math import inf
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Le, Lt
@@ -17,6 +17,7 @@ from fivefold.core.lineage import Claim
 from fivefold.core.loss import loss_of
 from fivefold.core.model import HasNet, Model, with_net
 from fivefold.core.step import Step
+from fivefold.privacy.accounting import bound
 from fivefold.privacy.federated.aggregate import Aggregate, Krum, Mean, Median, TrimmedMean
 from fivefold.privacy.federated.cohorts import Cohorts, Sampling
 from fivefold.privacy.federated.engine import Kind, choose
@@ -31,11 +32,13 @@ from fivefold.privacy.federated.partition import (
     Partition,
     clients_of,
 )
-from fivefold.privacy.federated.private import ClientPrivacy, Noisy
+from fivefold.privacy.federated.private import ClientPrivacy, Noisy, slack_of
 from fivefold.privacy.federated.rounds import Rounds, Sites, controls_of
 from fivefold.privacy.federated.secure import secure_sums
 from fivefold.privacy.federated.server import FedAdam, FedYogi, Plain, Server
 from fivefold.privacy.federated.suited import check_still, check_suited, drawing_nothing
+from fivefold.privacy.ledger import Ledger, begin
+from fivefold.privacy.plan import Plan
 from fivefold.privacy.secure_aggregation import SecureAggregation
 from fivefold.training.gradient import not_finite
 
@@ -71,7 +74,7 @@ class Federated(Step):
         sampling: "poisson" asks each client with probability `rate`; "fixed" asks always as many.
         dropout: Probability that a client that was asked does not answer.
         lr: Learning rate of the clients' gradient descent.
-        batch_size: Rows in a client's batch; None for all of its rows.
+        batch_size: Rows in a client's batch; "all" for all of its rows.
         epochs: A client's passes over its rows in a round.
         proximal: Strength with which clients are pulled back to the server (FedProx); 0 is FedAvg.
         control_variates: Whether the clients' drift is corrected (SCAFFOLD).
@@ -91,7 +94,7 @@ class Federated(Step):
     sampling: Sampling = "poisson"
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     lr: Positive = 0.1
-    batch_size: Count | None = 16
+    batch_size: Count | Literal["all"] = 16
     epochs: Count = 1
     proximal: NonNegative = 0.0
     control_variates: bool = False
@@ -137,6 +140,7 @@ class Federated(Step):
             BadInput: There are no rows, a layer cannot be trained by clients apart, or weights are no
                 longer finite.
             BadRecipe: The partition, the engine or the privacy claim does not fit the data.
+            LimitReached: The ledger has too little left.
         """
         model = with_net(model, self)
         check_suited(model.net)
@@ -144,6 +148,7 @@ class Federated(Step):
             raise BadInput(
                 "There are no training examples.", mend="Add rows to the training split."
             )
+        begin(self.ledger, self.claim(seen.train.size), seen.train)
         net = deepcopy(model.net)
         owner = self.clients.owner(seen.train, model.schema, model.task.is_classification, rng)
         noisy, draws = self.sources(seen.train.size, rng)
@@ -160,26 +165,37 @@ class Federated(Step):
         write(body, layout, weights)
         return model.with_net(net.eval())
 
+    @property
+    def ledger(self) -> Ledger | None:
+        """Where private runs on this data are counted, if they are."""
+        return None if self.private is None else self.private.ledger
+
     def claim(self, n_examples: int) -> Claim:
         """Return the mechanism through which the training split is read; nothing without `private`."""
         if self.private is None:
             return Claim()
-        plan = self.private.plan(self.rate, self.rounds, n_examples)
-        return Claim(privacy=self.private.record(plan, self.clients.told()))
+        plan, is_secure = self._plan(self.private, n_examples), self.secure is not None
+        record = self.private.record(plan, self.clients.told(), is_secure=is_secure)
+        return Claim(privacy=record)
 
     def epsilon(self, n_examples: int) -> float:
         """Return an upper bound on epsilon for adding or removing one client; infinite without `private`."""
         if self.private is None or self.private.insecure_seed is not None:
             return inf
-        return self.private.plan(self.rate, self.rounds, n_examples).epsilon()
+        plan, is_secure = self._plan(self.private, n_examples), self.secure is not None
+        left = plan.delta - slack_of(plan.delta) if is_secure else plan.delta
+        return bound([plan.part], left).epsilon
 
     def sources(self, n_examples: int, rng: Generator) -> tuple[Noisy | None, Generator]:
         """Return what makes the mean private, and the source of samples and orders."""
         if self.private is None:
             return None, rng
         noise, draws = self.private.sources()
-        plan = self.private.plan(self.rate, self.rounds, n_examples)
-        return Noisy(plan=plan, noise=noise), draws
+        return Noisy(plan=self._plan(self.private, n_examples), noise=noise), draws
+
+    def _plan(self, private: ClientPrivacy, n_examples: int) -> Plan:
+        is_secure = self.secure is not None
+        return private.plan(self.rate, self.rounds, n_examples, is_secure=is_secure)
 
     def site(
         self, model: HasNet, own: nn.Module, data: Batch, clients: Clients, seed: Tensor
@@ -191,7 +207,8 @@ class Federated(Step):
 
     def local(self, most_rows: int) -> Local:
         """Return what a client does in a round, if none has more than `most_rows`."""
-        return Local(self.lr, self.batch_size or most_rows, self.epochs, self.proximal)
+        size = most_rows if self.batch_size == "all" else self.batch_size
+        return Local(self.lr, size, self.epochs, self.proximal)
 
     def serve(self, site: Sites, noisy: Noisy | None, weights: Tensor, draws: Generator) -> Tensor:
         """Return the weights after all rounds, wherever the clients are."""

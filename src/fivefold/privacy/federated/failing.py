@@ -6,11 +6,10 @@ import numpy as np
 
 from fivefold.core.errors import BadRecipe
 from fivefold.privacy.federated.cohorts import STAYS, Cohorts
+from fivefold.privacy.federated.private import slack_of
 from fivefold.privacy.plan import Plan
 from fivefold.privacy.secure_aggregation import SecureAggregation
 
-NEGLIGIBLE = 2.0**-40
-SMALL_SHARE = 1e-3
 LARGEST_EPSILON = 100.0
 
 
@@ -32,7 +31,7 @@ def failing(rule: SecureAggregation, cohorts: Cohorts, n_clients: int) -> float:
 
 
 def check_failing(rule: SecureAggregation, cohorts: Cohorts, plan: Plan, n_clients: int) -> None:
-    """Check that rounds without a sum are so rare that they may be left out of the account.
+    """Check that rounds without a sum are so rare that they cost no more of delta than is kept for them.
 
     Whether a round has one depends on how many came. A run that differs from one without failing rounds with
     probability p costs (1 + exp(epsilon)) p in delta.
@@ -43,7 +42,7 @@ def check_failing(rule: SecureAggregation, cohorts: Cohorts, plan: Plan, n_clien
     worst = max(failing(rule, cohorts, n) for n in (n_clients - 1, n_clients, n_clients + 1))
     epsilon = plan.epsilon() if worst else 0.0
     cost = plan.steps * worst * (1 + exp(min(epsilon, LARGEST_EPSILON)))
-    if cost > min(NEGLIGIBLE, SMALL_SHARE * plan.delta):
+    if cost > slack_of(plan.delta):
         raise BadRecipe(
             "With {n} clients, secure rounds fail with a probability of {p}, and which ones do would tell who came.",
             where="secure",

@@ -11,12 +11,15 @@ from torch import Generator, Tensor
 from fivefold.core.errors import BadInput, BadRecipe
 from fivefold.core.limits import Natural, Positive, Probability
 from fivefold.core.randomness import spawn
+from fivefold.privacy.ledger import Ledger
 from fivefold.privacy.plan import Plan, least_noise, safe_delta
 from fivefold.privacy.secret import secret_generator
 from fivefold.training.private.noise import noised
 
 UNIT = "client"
 USUAL_EPSILON = 8.0
+NEGLIGIBLE = 2.0**-40
+SMALL_SHARE = 1e-3
 INSIDE = 1 - 1e-6  # rounding must not leave an update longer than its bound
 
 
@@ -38,6 +41,7 @@ class ClientPrivacy:
         clip_norm: Largest L2 norm of one client's update.
         insecure_seed: Makes sampling and noise repeatable, for tests. Whoever knows it can remove the
             noise.
+        ledger: Where private runs on this data are counted before they read a row; None for nowhere.
     """
 
     epsilon: Positive | None = None
@@ -45,6 +49,7 @@ class ClientPrivacy:
     delta: Probability | None = None
     clip_norm: Positive = 1.0
     insecure_seed: Natural | None = None
+    ledger: Ledger | None = None
 
     def __post_init__(self) -> None:
         if self.epsilon is not None and self.noise_multiplier is not None:
@@ -52,8 +57,14 @@ class ClientPrivacy:
                 "ClientPrivacy takes epsilon or noise_multiplier, not both: one follows from the other."
             )
 
-    def plan(self, rate: float, rounds: int, n_examples: int) -> Plan:
+    def plan(self, rate: float, rounds: int, n_examples: int, *, is_secure: bool = False) -> Plan:
         """Return what is sampled, clipped, noised and paid for.
+
+        Args:
+            rate: Probability with which each client enters a round.
+            rounds: Number of rounds.
+            n_examples: Training examples of all clients.
+            is_secure: Whether rounds may fail, so that a little of delta is kept for that.
 
         Raises:
             BadInput: There are no examples.
@@ -66,7 +77,8 @@ class ClientPrivacy:
         delta = self.delta or safe_delta(n_examples)
         noise = self.noise_multiplier
         if noise is None:
-            noise = least_noise(self.epsilon or USUAL_EPSILON, rate, rounds, delta)
+            left = delta - slack_of(delta) if is_secure else delta
+            noise = least_noise(self.epsilon or USUAL_EPSILON, rate, rounds, left)
         return Plan(
             rate=rate,
             steps=rounds,
@@ -75,10 +87,11 @@ class ClientPrivacy:
             delta=delta,
         )
 
-    def record(self, plan: Plan, clients: str) -> Mapping[str, Any]:
+    def record(self, plan: Plan, clients: str, *, is_secure: bool = False) -> Mapping[str, Any]:
         """Return what the lineage keeps: the unit is a client, which no reader may take for an example."""
         told = plan.record(seeded=self.insecure_seed is not None)
-        return told | {"unit": UNIT, "owners": clients}
+        slack = {"slack": slack_of(plan.delta)} if is_secure else {}
+        return told | slack | {"unit": UNIT, "owners": clients}
 
     def sources(self) -> tuple[Generator, Generator]:
         """Return the source of the noise, and of all other draws that the claim rests on."""
@@ -94,6 +107,11 @@ class Noisy:
 
     plan: Plan
     noise: Generator
+
+
+def slack_of(delta: float) -> float:
+    """Return what of `delta` secure rounds may spend by failing, which would tell who came."""
+    return min(NEGLIGIBLE, SMALL_SHARE * delta)
 
 
 def check_delta(plan: Plan, n_clients: int) -> None:

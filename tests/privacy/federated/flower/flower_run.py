@@ -99,7 +99,7 @@ def run(made: Federation, step: Federated, folder: Path, **wrong: str) -> tuple[
 def check_same(made: Federation, place: Path) -> None:
     steps = (
         Federated(rounds=3, rate=0.7),
-        Federated(rounds=3, rate=1.0, sampling="fixed", proximal=0.3, epochs=2, batch_size=None),
+        Federated(rounds=3, rate=1.0, sampling="fixed", proximal=0.3, epochs=2, batch_size="all"),
         Federated(rounds=3, control_variates=True, dropout=0.4),
         Federated(rounds=3, rate=1.0, sampling="fixed", aggregate=Median(), server=FedAdam()),
     )

@@ -14,6 +14,7 @@ from fivefold.core.data import Batch
 from fivefold.core.errors import BadInput, BadRecipe, Damaged, MissingExtra
 from fivefold.core.schema import Column, Schema
 from fivefold.core.task import Task
+from fivefold.privacy import Ledger
 from fivefold.privacy.federated import (
     ByColumn,
     ClientPrivacy,
@@ -38,7 +39,7 @@ PRIVATE = ClientPrivacy(epsilon=4.0, delta=1e-3)
 
 
 def test_a_plan_comes_back_as_it_was_with_what_is_none(tmp_path):
-    step = Federated(batch_size=None, private=PRIVATE, clients=ByColumn(column="c0"))
+    step = Federated(batch_size="all", private=PRIVATE, clients=ByColumn(column="c0"))
     write_plan(deployment(step), tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json") == deployment(step)
 
@@ -74,6 +75,7 @@ def test_a_private_folder_tells_its_epsilon_in_both_languages(tmp_path):
     ("changes", "said"),
     [
         ({"private": replace(PRIVATE, insecure_seed=3)}, "could remove noise"),
+        ({"private": replace(PRIVATE, ledger=Ledger())}, "not be counted"),
         ({"private": replace(PRIVATE, delta=None)}, "delta cannot follow"),
         ({"private": replace(PRIVATE, delta=0.5)}, "published in full"),
         ({"secure": SecureAggregation()}, "mask their updates"),

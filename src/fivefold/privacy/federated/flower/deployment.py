@@ -127,6 +127,12 @@ def _check_private(step: Federated, n_clients: int, model: Model) -> None:
             mend="Write it down, far below 1 / clients: at most {most}.",
             most=safe_delta(n_clients),
         )
+    if private.ledger is not None:
+        raise BadRecipe(
+            "The ledger of the recipe would not be on the server, so this run would not be counted.",
+            where="private.ledger",
+            mend="Leave it out, and keep account of the starts of this federation by hand.",
+        )
     check_delta(private.plan(step.rate, step.rounds, n_clients), n_clients)
     plain = [r.name for r in model.lineage if r.claim.reads_data and not r.claim.privacy]
     if plain or not model.lineage:
