@@ -40,11 +40,12 @@ def test_clipping_alone_hides_nothing():
 def test_rows_that_move_units_alone_come_back_from_a_batch():
     """Each unit answers to one row: the weights are the rows, and other rows point elsewhere."""
     x = 3 * torch.eye(6)[None, :4]
-    net = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 3))
+    first, last = nn.Linear(6, 12), nn.Linear(12, 3)
     with torch.no_grad():
-        net[0].weight.copy_(torch.eye(6).repeat(2, 1))
-        net[0].bias.fill_(-1.0)
-        net[2].weight.copy_(torch.randn(3, 12, generator=seeded()))
+        first.weight.copy_(torch.eye(6).repeat(2, 1))
+        first.bias.fill_(-1.0)
+        last.weight.copy_(torch.randn(3, 12, generator=seeded()))
+    net = nn.Sequential(first, nn.ReLU(), last)
     found = recovered(net, x, torch.tensor([[0, 1, 2, 0]]))[0]
     gap = torch.cdist(found, x[0])
     assert float(gap.min(0).values.max()) < 1e-4
@@ -60,7 +61,7 @@ def test_noise_of_one_clip_norm_hides_the_row():
 def test_a_network_that_answers_to_nothing_names_the_middle():
     net = a_net()
     with torch.no_grad():
-        net[0].bias.fill_(-1e3)
+        net.get_parameter("0.bias").fill_(-1e3)
     x = torch.ones(1, 2, 6)
     torch.testing.assert_close(recovered(net, x, torch.zeros(1, 2).long()), torch.zeros(1, 2, 6))
 

@@ -110,7 +110,7 @@ def test_a_transformer_gives_its_words_away():
 
 def test_a_frozen_embedding_gives_nothing():
     model = letters()
-    model.net.embed.weight.requires_grad_(False)
+    model.net.get_parameter("embed.weight").requires_grad_(False)
     with pytest.raises(NotMeasurable, match="not trained"):
         attack_on(model).outcome(DATA, CLIENTS, 1, Sight(), seeded())
 
