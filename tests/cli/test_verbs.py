@@ -24,7 +24,7 @@ def one(said) -> Any:
 
 
 def test_all_verbs_are_known():
-    assert VERBS == ["init", "doctor", "run", "report", "compare", "gate", "bundle", "verify", "list", "demo", "audit", "explain", "attack", "serve"]  # fmt: skip
+    assert VERBS == ["init", "doctor", "run", "report", "compare", "gate", "bundle", "verify", "list", "demo", "audit", "explain", "attack", "serve", "federate"]  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -2,6 +2,6 @@
 
 from fivefold.cli.app import app
 
-from fivefold.cli.verbs import life, audit, serve, runs  # isort: skip - the order of the help
+from fivefold.cli.verbs import life, audit, serve, federate, runs  # isort: skip - the order of the help
 
-__all__ = ["app", "audit", "life", "runs", "serve"]
+__all__ = ["app", "audit", "federate", "life", "runs", "serve"]
