@@ -229,3 +229,9 @@ def test_the_words_are_chinese(federate, tmp_path):
     assert said.code == 0, said.err
     assert "下一步" in said.err
     assert "密钥" in (tmp_path / "out/README.md").read_text()
+
+
+def test_an_option_that_is_missing_is_named_in_the_readers_language(ask, tmp_path):
+    said = ask("federate", tmp_path / "toy.toml", "--out", tmp_path / "out", "--lang", "zh")
+    assert said.code == 2
+    assert "缺少选项 --clients" in said.err

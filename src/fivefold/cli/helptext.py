@@ -13,6 +13,7 @@ COMPLAINTS = {
     r"No such option: (?P<name>\S+)": text("There is no option {name}."),
     r"No such command '(?P<name>.*?)'": text("There is no command {name}."),
     r"Missing argument '(?P<name>.*?)'": text("The argument {name} is missing."),
+    r"Missing option '(?P<name>.*?)'": text("The option {name} is missing."),
     r"Missing command": text("No command was given."),
     r"Option '(?P<name>.*?)' requires an argument": text("The option {name} needs a value."),
     r"Got unexpected extra argument\S* \((?P<name>.*)\)": text("Too many words: {name}."),
