@@ -50,6 +50,13 @@ def test_every_picture_is_valid_vega_lite_and_keeps_its_numbers(kind, more):
     assert all(not set(v) - {"x", "y", "series", "panel", "low", "high", "value"} for v in values)
 
 
+def test_the_line_of_equals_reaches_as_far_as_the_numbers():
+    """Also where they are logarithms, prices or not finite: the line never widens a picture."""
+    rows = ({"x": -2.5, "y": -1.0}, {"x": 0.0, "y": float("inf")}, {"x": -1.0, "y": -0.5})
+    (line, _) = spec(chart(x="x", y="y", rows=rows, diagonal=True))["layer"]
+    assert line["data"]["values"] == [{"x": -2.5, "y": -2.5}, {"x": 0.0, "y": 0.0}]
+
+
 def test_a_picture_alone_has_real_colours_and_no_reference_outside():
     drawn = svg(spec(chart()))
     assert "var(--" not in drawn

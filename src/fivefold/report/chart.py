@@ -1,5 +1,6 @@
 """A `Chart` as a Vega-Lite picture (Satyanarayan et al., 2017): lines with bands, bars with whiskers, points, heat."""
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fivefold.core.chart import Chart
@@ -141,7 +142,7 @@ def _layers(chart: Chart, language: Language) -> Spec:
         base |= {
             "yOffset": {"field": "shift", "type": "quantitative", "scale": {"domain": [-1, 1]}}
         }
-    layers = [_diagonal()] if chart.diagonal else []
+    layers = [_diagonal(chart)] if chart.diagonal else []
     if chart.low and chart.high:
         layers.append(_bounds(chart, base))
     layers.append({"mark": _mark(chart), "encoding": base | dashed(chart, language)})
@@ -180,8 +181,11 @@ def _bounds(chart: Chart, base: Spec) -> Spec:
     }
 
 
-def _diagonal() -> Spec:
-    ends = {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}
+def _diagonal(chart: Chart) -> Spec:
+    """Return the line y = x, as far as the numbers of either axis reach."""
+    told = [row.get(name) for row in chart.rows for name in (chart.x, chart.y)]
+    reach = [v for v in told if isinstance(v, int | float) and isfinite(v)] or [0, 1]
+    ends = {"values": [{"x": end, "y": end} for end in (min(reach), max(reach))]}
     encoding = {
         "x": {"field": "x", "type": "quantitative"},
         "y": {"field": "y", "type": "quantitative"},
