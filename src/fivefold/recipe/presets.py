@@ -17,7 +17,7 @@ from fivefold.explanation import (
 )
 from fivefold.generalization import Calibration, CorruptionAccuracy, RobustAccuracy, WorstGroup
 from fivefold.learning import AUC, F1, R2, RMSE, Accuracy
-from fivefold.privacy import Epsilon, MembershipInference
+from fivefold.privacy import CanaryAudit, Epsilon, MembershipInference
 from fivefold.security import Detection, Extraction
 
 Preset: TypeAlias = Literal["quick", "full", "none"]
@@ -41,6 +41,7 @@ def quick() -> ProbeSet:
             Stability(n_rows=8, n_background=8, n_changes=2),
             Attributions(n_rows=24, n_background=8),
             Epsilon(),
+            CanaryAudit(canaries=300, strange_rows=0, steps=60),
             MembershipInference(n_shadow=4, n_examples=500),
             RobustAccuracy(examples=200, queries=50),
             CorruptionAccuracy(examples=200, resamples=300),
@@ -73,6 +74,7 @@ def full() -> ProbeSet:
             Completeness(n_rows=100),
             ParameterRandomisation(n_rows=50, n_background=16, n_draws=10),
             Epsilon(),
+            CanaryAudit(),
             MembershipInference(n_shadow=32, n_examples=10_000),
             RobustAccuracy(examples=1000, steps=50, restarts=5, queries=1000),
             CorruptionAccuracy(examples=5000),
