@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from fivefold.privacy.roc import auc, curve, tpr_at
+from fivefold.privacy.roc import auc, auc_gain, curve, tpr_at
 from seeding import seeded
 
 
@@ -50,6 +51,47 @@ def test_groups_that_do_not_overlap_still_have_an_interval(shift):
     found = auc(*scores(20, 30, 0, shift))
     assert found.value == float(shift > 0)
     assert found.high - found.low > 0.1
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(m=st.integers(3, 20), n=st.integers(3, 20), seed=st.integers(0, 999), ties=st.booleans())
+def test_the_gain_is_a_difference_and_its_variance_that_of_pairs(m, n, seed, ties):
+    before = scores(m, n, seed, ties=ties)
+    after = tuple(a + b for a, b in zip(before, scores(m, n, seed + 1, ties=ties), strict=True))
+    found = auc_gain((after[0], after[1]), before)
+    assert found.value == pytest.approx(auc(*after).value - auc(*before).value)
+    (a, b), (c, d) = ((x.numpy(), y.numpy()) for x, y in (after, before))
+    wins = np.array([
+        [np.sign(a[i] - b[j]) - np.sign(c[i] - d[j]) for j in range(n)] for i in range(m)
+    ]) / 2  # fmt: skip
+    variance = wins.mean(1).var(ddof=1) / m + wins.mean(0).var(ddof=1) / n
+    if variance > 1e-12:
+        half = student.ppf(0.975, min(m, n) - 1) * variance**0.5
+        assert found.low == pytest.approx(max(-1.0, found.value - half))
+        assert found.high == pytest.approx(min(1.0, found.value + half))
+
+
+def test_the_gain_of_pairs_is_surer_than_two_areas():
+    """The bootstrap of rows agrees with the interval; taking the areas for independent does not."""
+    before = scores(150, 120, 5)
+    after = tuple(a + 0.3 * b for a, b in zip(before, scores(150, 120, 6), strict=True))
+    found = auc_gain((after[0], after[1]), before)
+    own = seeded(7)
+    gains = [
+        auc(after[0][i], after[1][j]).value - auc(before[0][i], before[1][j]).value
+        for _ in range(400)
+        for i, j in [(torch.randint(150, (150,), generator=own), torch.randint(120, (120,), generator=own))]
+    ]  # fmt: skip
+    half = (found.high - found.low) / 2
+    assert half == pytest.approx(1.98 * float(np.std(gains)), rel=0.15)
+    assert half < 0.7 * (auc(*after).high - auc(*after).low) / 2**0.5
+
+
+def test_no_difference_between_areas_is_not_known_for_sure():
+    same = scores(20, 30, 0, 100.0)
+    found = auc_gain(same, same)
+    assert found.value == 0.0
+    assert found.high == -found.low > 0.1
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import nn
 
@@ -75,3 +76,11 @@ def test_heads_alone_learn_from_the_features_of_the_model(trained, table):
         trained, pool, inside, seeded()
     )
     assert float((told.output.argmax(-1) == pool.y).double().mean()) > 0.8
+
+
+@pytest.mark.parametrize("step", [None, Finetune(epochs=1)])
+def test_the_shadows_themselves_answer_what_they_are_said_to(step, trained, table):
+    inside, pool = halves(250, 4, seeded()), table.splits.seen.train
+    told = shadows(step=step).outputs(trained, pool, inside, seeded(1)).output
+    models = shadows(step=step).models(trained, pool, inside, seeded(1)).models
+    assert torch.equal(torch.stack([m.predict(pool.x).double() for m in models]), told)

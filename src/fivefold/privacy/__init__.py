@@ -14,8 +14,10 @@ from fivefold.privacy.dpsgd import DPSGD
 from fivefold.privacy.engine.adaptive import AdaptiveClipping
 from fivefold.privacy.engine.views import Jitter, ShiftAndFlip
 from fivefold.privacy.epsilon import Epsilon
+from fivefold.privacy.explanation_leakage import ExplanationLeakage
 from fivefold.privacy.federated import Federated
 from fivefold.privacy.gradient_inversion import GradientInversion
+from fivefold.privacy.leakage.explainer import InputGradient
 from fivefold.privacy.ledger import Ledger
 from fivefold.privacy.membership import MembershipInference
 from fivefold.privacy.personal import PersonalScreen, Pseudonymiser, find_personal
@@ -29,8 +31,10 @@ __all__ = [
     "BaVarIA",
     "CanaryAudit",
     "Epsilon",
+    "ExplanationLeakage",
     "Federated",
     "GradientInversion",
+    "InputGradient",
     "Jitter",
     "LabelOnly",
     "Ledger",

@@ -1,12 +1,10 @@
 """Membership inference (Shokri et al., 2017): can an attacker tell who was in the training data?"""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import torch
 from annotated_types import Ge
-from torch import Generator, Tensor
+from torch import Generator
 
 from fivefold.core.data import Batch, Splits
 from fivefold.core.errors import NotMeasurable
@@ -17,18 +15,17 @@ from fivefold.core.probe import Probe
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
 from fivefold.core.text import Text
-from fivefold.privacy.alike import first_difference
 from fivefold.privacy.attacks.bavaria import BaVarIA
 from fivefold.privacy.attacks.evidence import Attempt, evidence_of, not_made
 from fivefold.privacy.attacks.lira import LiRA
 from fivefold.privacy.attacks.loss_threshold import LossThreshold
+from fivefold.privacy.attacks.pool import check_alike, finite, finite_shadows, joined, some
 from fivefold.privacy.attacks.rmia import RMIA
 from fivefold.privacy.attacks.signal import confidence
 from fivefold.privacy.attacks.view import Attack, ShadowView, View
 from fivefold.privacy.shadow import Shadows, halves
 from fivefold.training.optimizer import AdamW, Optimizer
 
-LEAST_ROWS = 10
 HEADS_ALONE = "Shadow models trained a head on the attacked model's own features, which makes them weaker if those were learned from these rows. "
 
 
@@ -74,13 +71,11 @@ class MembershipInference(Probe):
 
     def __call__(self, model: Model, splits: Splits, *, rng: Generator) -> list[Finding]:
         """Attack the model."""
-        members = _some(splits.seen.train, self.n_examples, rng)
-        others = _some(splits.test, self.n_examples, rng)
-        _check(members, others, model)
-        pool = _joined(members, others)
-        sure = confidence(model.predict(pool.x), pool.y, model.task)
-        if not sure.isfinite().all():
-            raise NotMeasurable("The model's answers are not finite.", mend="Train it anew.")
+        members = some(splits.seen.train, self.n_examples, rng)
+        others = some(splits.test, self.n_examples, rng)
+        check_alike(members, others, model)
+        pool = joined(members, others)
+        sure = finite(confidence(model.predict(pool.x), pool.y, model.task))
         view, how, why_not = View(model, pool, members.size, sure), "", Text("")
         if any(a.needs_shadows for a in self.attacks):
             try:
@@ -121,43 +116,5 @@ class MembershipInference(Probe):
         )
         inside = halves(pool.size, self.n_shadow, rng)
         told = shadows.outputs(with_architecture(model, self), pool, inside, rng)
-        sure = confidence(told.output, pool.y, model.task)
-        if not sure.isfinite().all():
-            raise NotMeasurable(
-                "The answers of shadow models are not finite.",
-                mend="Lower the learning rate of shadow_optimizer.",
-            )
+        sure = finite_shadows(confidence(told.output, pool.y, model.task))
         return ShadowView(sure, inside), told.why_apart + HEADS_ALONE * self.keeps_trunk
-
-
-def _check(members: Batch, others: Batch, model: Model) -> None:
-    """Check that what tells the rows apart can be membership.
-
-    Raises:
-        NotMeasurable: They are few, or differ anyway.
-    """
-    if min(members.size, others.size) < LEAST_ROWS:
-        raise NotMeasurable(
-            "Membership inference needs at least {least} training rows and as many test rows.",
-            mend="Give it more rows.",
-            least=LEAST_ROWS,
-        )
-    if column := first_difference(members, others, model):
-        raise NotMeasurable(
-            "Training rows and test rows differ in {column} beyond chance, so an attack would find that difference and not membership.",
-            mend="Split the rows at random, or name test rows from the same source.",
-            column=column,
-        )
-
-
-def _some(batch: Batch, most: int, rng: Generator) -> Batch:
-    return batch.take(torch.randperm(batch.size, generator=rng)[:most].sort().values)
-
-
-def _joined(a: Batch, b: Batch) -> Batch:
-    if isinstance(a.x, Tensor) and isinstance(b.x, Tensor):
-        return Batch(torch.cat([a.x, b.x]), torch.cat([a.y, b.y]))
-    assert isinstance(a.x, Mapping) and isinstance(b.x, Mapping), (
-        "both splits hold one kind of input"
-    )
-    return Batch({k: torch.cat([a.x[k], b.x[k]]) for k in a.x}, torch.cat([a.y, b.y]))

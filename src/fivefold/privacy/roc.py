@@ -1,7 +1,7 @@
 """How well a score tells members from others, with honest bounds (DeLong et al., 1988)."""
 
 from math import ceil, floor, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fivefold.core.interval import Z95, clopper_pearson
 
+Both: TypeAlias = tuple[Tensor, Tensor]  # scores of members and of others
 LEAST_FALSE = 10  # others accused wrongly, below which a rate is hardly known
 
 
@@ -36,6 +37,25 @@ def auc(members: Float[Tensor, " m"], others: Float[Tensor, " n"]) -> Bounded:
         return Bounded(value, min(low, value), max(high, value))
     half = Z95 * sqrt(variance)
     return Bounded(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def auc_gain(after: Both, before: Both) -> Bounded:
+    """Return by how much one score of some rows has a larger area than another of the same rows.
+
+    DeLong's interval for paired areas, with Student's t for the smaller group. Where no row tells the two
+    apart it has no width; then the exact binomial bound of nothing seen in the smaller group stands in.
+    """
+    from scipy.stats import t
+
+    m, n = len(after[0]), len(after[1])
+    above = _share_below(*after) - _share_below(*before)
+    below = _share_below(before[1], before[0]) - _share_below(after[1], after[0])
+    value = float(above.mean())
+    variance = float(above.var() / m + below.var() / n)
+    half = float(t.ppf(0.975, min(m, n) - 1)) * sqrt(variance)
+    if variance == 0:
+        half = clopper_pearson(0, min(m, n))[1]
+    return Bounded(value, max(-1.0, value - half), min(1.0, value + half))
 
 
 def tpr_at(members: Float[Tensor, " m"], others: Float[Tensor, " n"], fpr: float) -> Bounded | None:

@@ -1,5 +1,6 @@
 """Shadow models (Shokri et al., 2017): the same kind of network, trained on known halves of the data."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from fivefold.core import progress
 from fivefold.core.data import Batch, Seen
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.loss import Loss, loss_of
-from fivefold.core.model import Embeds, HasArchitecture
+from fivefold.core.model import Embeds, HasArchitecture, HasNet, Model
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
 from fivefold.models.torch import batched
@@ -27,6 +28,13 @@ class Told(NamedTuple):
     """What each shadow answers for every row, and why they were not trained as one, if they were not."""
 
     output: Float[Tensor, "shadow row output"]
+    why_apart: str
+
+
+class Trained(NamedTuple):
+    """The shadows themselves, and why they were not trained as one, if they were not."""
+
+    models: list[Model]
     why_apart: str
 
 
@@ -61,25 +69,41 @@ class Shadows:
         Raises:
             NotMeasurable: The trunk is to be kept, and the network has none.
         """
-        nets = [model.architecture.build(model.schema, model.task, spawn(rng)) for _ in inside]
+        nets = _fresh(model, len(inside), rng)
         if self.step is not None:
-            return Told(_by_step(self.step, model, nets, pool, inside, rng), "")
+            grown = _by_step(self.step, model, nets, pool, inside, rng)
+            return Told(torch.stack([one.predict(pool.x).double() for one in grown]), "")
         if self.keeps_trunk:
             pool, nets = _heads(model, pool, nets)
-        table = batch_table(inside, self.size, self.epochs, rng)
-        why = self._train(nets, pool, table, loss_of(model.task), rng)
+        why = self._train(nets, pool, inside, loss_of(model.task), rng)
         with torch.no_grad():
             return Told(torch.stack([batched(net, pool.x).double() for net in nets]), why)
+
+    def models(
+        self,
+        model: HasArchitecture,
+        pool: Batch,
+        inside: Bool[Tensor, "shadow row"],
+        rng: Generator,
+    ) -> Trained:
+        """Return each shadow, trained on the rows where it is `inside`; all are in memory at once."""
+        assert not self.keeps_trunk, "a head alone is no model"
+        nets = _fresh(model, len(inside), rng)
+        if self.step is not None:
+            return Trained(list(_by_step(self.step, model, nets, pool, inside, rng)), "")
+        why = self._train(nets, pool, inside, loss_of(model.task), rng)
+        return Trained([model.with_net(net) for net in nets], why)
 
     def _train(
         self,
         nets: list[nn.Module],
         pool: Batch,
-        table: Int[Tensor, "step shadow size"],
+        inside: Bool[Tensor, "shadow row"],
         loss: Loss,
         rng: Generator,
     ) -> str:
         """Train `nets` in place, as many at once as memory allows; return why not, if one by one."""
+        table = batch_table(inside, self.size, self.epochs, rng)
         n_weights = sum(w.numel() for w in nets[0].parameters())
         group = max(1, MOST_STACKED // max(n_weights, 1))
         why = APART_LARGE if group == 1 else why_not_together(nets, pool, self.optimizer)
@@ -106,19 +130,21 @@ def _heads(
     return Batch(model.embed(pool.x), pool.y), heads
 
 
+def _fresh(model: HasArchitecture, n: int, rng: Generator) -> list[nn.Module]:
+    return [model.architecture.build(model.schema, model.task, spawn(rng)) for _ in range(n)]
+
+
 def _by_step(
     step: Step,
-    model: HasArchitecture,
+    model: HasNet,
     nets: list[nn.Module],
     pool: Batch,
     inside: Bool[Tensor, "shadow row"],
     rng: Generator,
-) -> Float[Tensor, "shadow row output"]:
-    told: list[Tensor] = []
+) -> Iterator[Model]:
     for net, mine in progress.track(list(zip(nets, inside, strict=True)), "shadow models"):
         seen = Seen(pool.take(mine.nonzero()[:, 0]), pool.take(slice(0, 0)))
-        told.append(step(model.with_net(net), seen, rng=spawn(rng)).predict(pool.x).double())
-    return torch.stack(told)
+        yield step(model.with_net(net), seen, rng=spawn(rng))
 
 
 def halves(n_rows: int, n_shadows: int, rng: Generator) -> Bool[Tensor, "shadow row"]:

@@ -1,0 +1,1 @@
+"""Telling training rows by the explanations that are released with answers."""

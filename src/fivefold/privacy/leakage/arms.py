@@ -1,0 +1,65 @@
+"""The same attack twice, without and with explanations, learned from shadow models alone."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from fivefold.privacy.attacks.view import Scores
+from fivefold.privacy.leakage.features import seen
+from fivefold.privacy.leakage.learner import fitted
+from fivefold.privacy.roc import auc_gain
+
+SWAPS = 5
+
+
+class Arms(NamedTuple):
+    """Scores of the attacked model's rows, and the gain of an attack on explanations of other rows."""
+
+    without: Scores
+    told: Scores
+    swapped: float
+
+
+def compared(
+    sure: Float[Tensor, "model row"],
+    explanation: Float[Tensor, "feature model row"],
+    inside: Bool[Tensor, "model row"],
+    n_members: int,
+    rng: Generator,
+) -> Arms:
+    """Attack the first model with what is learned from the others.
+
+    Args:
+        sure: How sure each model is of each row's truth.
+        explanation: Features of the explanation that each model gives of each row.
+        inside: Whether each model was trained on each row; of the first model nothing is read.
+        n_members: How many of the rows, the first ones, the attacked model was trained on.
+        rng: Swaps explanations between rows.
+    """
+    answer, extra = seen(sure[None], inside), seen(explanation, inside)
+    without = _attacked(answer, inside, n_members)
+    told = _attacked(torch.cat([answer, extra]), inside, n_members)
+    swaps = [
+        _attacked(torch.cat([answer, _swapped(extra, rng)]), inside, n_members)
+        for _ in range(SWAPS)
+    ]
+    return Arms(without, told, sum(auc_gain(s, without).value for s in swaps) / SWAPS)
+
+
+def _attacked(
+    feature: Float[Tensor, "feature model row"], inside: Bool[Tensor, "model row"], n_members: int
+) -> Scores:
+    known = feature[:, 1:].flatten(1).T
+    score = feature[:, 0].T @ fitted(known, inside[1:].flatten())
+    return Scores(score[:n_members], score[n_members:])
+
+
+def _swapped(
+    feature: Float[Tensor, "feature model row"], rng: Generator
+) -> Float[Tensor, "feature model row"]:
+    """Return the features of each model's rows in an order of its own."""
+    n_models, n_rows = feature.shape[1:]
+    order = torch.stack([torch.randperm(n_rows, generator=rng) for _ in range(n_models)])
+    return feature.gather(2, order.expand_as(feature))

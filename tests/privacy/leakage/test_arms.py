@@ -1,0 +1,88 @@
+"""Explanations that know who was there help; those that do not, do not; and nothing is learned from the target."""
+
+import pytest
+import torch
+
+from fivefold.privacy.leakage.arms import compared
+from fivefold.privacy.leakage.evidence import Leak, evidence_of
+from fivefold.privacy.roc import auc_gain
+from fivefold.privacy.shadow import halves
+from seeding import seeded
+
+N_MEMBERS, N_ROWS = 100, 200
+
+
+def who(seed=0, n_shadow=8):
+    target = torch.arange(N_ROWS) < N_MEMBERS
+    return torch.cat([target[None], halves(N_ROWS, n_shadow, seeded(seed))])
+
+
+def attacked(leak, sure=1.0, seed=0, inside=None, n_members=N_MEMBERS):
+    """Answers, and explanations, that grow with membership by so many standard deviations.
+
+    What is odd in an explanation is not what is hard to answer: else explanations would help to see what
+    answers mean, and that is a gain too.
+    """
+    own, truth = seeded(100 + seed), who(seed)
+    hard, odd = torch.randn(2, 1, N_ROWS, generator=own, dtype=torch.float64)
+    noise = torch.randn(5, *truth.shape, generator=own, dtype=torch.float64)
+    answer = hard + noise[0] + sure * truth
+    explanation = odd + noise[1:] + leak * truth
+    known = truth if inside is None else inside
+    return compared(answer, explanation, known, n_members, seeded(seed))
+
+
+def gain(arms):
+    return auc_gain(arms.told, arms.without)
+
+
+def test_explanations_that_know_who_was_there():
+    arms = attacked(leak=1.0)
+    assert gain(arms).low > 0.03
+    assert arms.swapped < gain(arms).low
+    (found,) = evidence_of([Leak("full", arms)], "Oracle", "8 shadows", "")
+    assert found.floor is not None
+    assert found.low > found.floor >= 0.0
+    assert "proves nothing" in str(found.note)
+
+
+def test_explanations_of_noise_gain_nothing():
+    found = gain(attacked(leak=0.0))
+    assert found.low <= 0.0 <= found.high
+
+
+def test_explanations_that_say_nothing_change_no_score():
+    truth = who()
+    answer = torch.randn(truth.shape, generator=seeded(), dtype=torch.float64)
+    arms = compared(answer, torch.full((4, *truth.shape), 0.1).double(), truth, N_MEMBERS, seeded())
+    for told, without in zip(arms.told, arms.without, strict=True):
+        torch.testing.assert_close(told, without)
+
+
+@pytest.mark.slow
+def test_the_interval_of_noise_holds_nothing_as_often_as_it_should():
+    """Of 100 intervals at 95 % five miss; more than eleven would come once in a hundred times."""
+    found = [gain(attacked(leak=0.0, seed=seed)) for seed in range(100)]
+    assert sum(f.low > 0.0 for f in found) <= 7  # 2.5 are due
+    assert sum(not f.low <= 0.0 <= f.high for f in found) <= 11
+
+
+def test_nothing_is_learned_from_who_the_target_knows():
+    plain = attacked(leak=1.0)
+    flipped = who()
+    flipped[0] = ~flipped[0]
+    for other in (attacked(leak=1.0, inside=flipped), attacked(leak=1.0, n_members=30)):
+        for a, b in ((plain.told, other.told), (plain.without, other.without)):
+            torch.testing.assert_close(torch.cat(a), torch.cat(b))
+
+
+def test_the_picture_shows_both_attacks():
+    leaks = [Leak("full", attacked(leak=1.0)), Leak("top 3", attacked(leak=0.5))]
+    first, second = evidence_of(leaks, "Oracle", "8 shadows", "")
+    assert second.chart is None
+    assert first.chart is not None
+    area = {(r["release"], r["attacker sees"]): r["value"] for r in first.chart.rows if r["measure"] == "AUC"}  # fmt: skip
+    assert len(first.chart.rows) == 8
+    more = float(area["full", "answers and explanations"])
+    assert more - float(area["full", "answers alone"]) == pytest.approx(first.value)
+    assert first.chart.title.facts == {"fpr": 0.1}  # ten of a hundred others
