@@ -47,15 +47,16 @@ def uses_of(
     for weight in weights.values():
         weight.grad = None
     tap = Tap(weights, layout, batch.size, RULES)
-    with tap:
-        losses = loss(net, batch)
-    if losses.shape != (batch.size,):
-        raise not_separate("the loss")
-    tap.is_backward = True
     try:
+        with tap:
+            losses = loss(net, batch)
+        if losses.shape != (batch.size,):
+            raise not_separate("the loss")
+        tap.is_backward = True
         if losses.requires_grad:
             _run_back(losses)
     finally:
+        tap.let_go()
         _check(weights)
     with torch.no_grad():
         found = {t.name: [*t.uses] for t in tap.tracked.values() if t.name in weights}

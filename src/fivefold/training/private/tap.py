@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from fivefold.training.private.kinds import Use
 from fivefold.training.private.layout import Key, Layout, Place
@@ -104,6 +105,7 @@ class Tap(TorchFunctionMode):
         self.is_backward = False
         self.count: Counter[str] = Counter()
         self.gate = torch.zeros((), requires_grad=True)
+        self.hooks: list[RemovableHandle] = []
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -135,8 +137,14 @@ class Tap(TorchFunctionMode):
 
         if not y.requires_grad:
             y = _Gate.apply(y, self.gate)
-        y.register_hook(hook)
+        self.hooks.append(y.register_hook(hook))
         return y
+
+    def let_go(self) -> None:
+        """Take the hooks away: one that holds what its own layer made would keep the whole graph alive."""
+        for hook in self.hooks:
+            hook.remove()
+        self.hooks.clear()
 
     def place(self, call: Call) -> Place:
         """Return where the examples are in what `call` makes."""
