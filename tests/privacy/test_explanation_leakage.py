@@ -131,6 +131,21 @@ def test_an_explainer_that_cannot_is_missing_and_others_go_on(trained, table):
     assert isinstance(found["Noise, full, 4 shadows"], Evidence)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Explains earlier rows by larger values, whatever they hold."""
+
+    def __call__(self, model, x, background, *, rng):
+        return Told(torch.arange(len(x), 0, -1.0)[:, None, None].expand(-1, 4, 1))
+
+
+def test_the_place_of_a_row_tells_nothing(trained, table):
+    found = found_of(replace(QUICK, explainers=(Place(),)), trained, table)
+    one = evidence(found, "Place, full, 4 shadows")
+    assert one.low <= 0.0 <= one.high
+    assert abs(float(one.note.facts["alone"]) - 0.5) < 0.1
+
+
 def test_background_is_of_rows_that_are_not_judged(trained, table):
     asked: list[tuple[Tensor, Tensor]] = []
 
@@ -164,8 +179,11 @@ def test_rows_of_two_sources_are_refused(trained, table):
 
 def test_too_few_rows_beside_the_background(trained, table):
     few = table.splits.test.take(slice(0, 25))
-    with pytest.raises(NotMeasurable, match="10"):
+    with pytest.raises(NotMeasurable, match=r"16 test rows .* 10 more .* 25"):
         QUICK(trained, table.splits._replace(test=few), rng=seeded())
+    seen = table.splits.seen._replace(train=table.splits.seen.train.take(slice(0, 9)))
+    with pytest.raises(NotMeasurable, match="10 training rows"):
+        QUICK(trained, table.splits._replace(seen=seen), rng=seeded())
 
 
 def test_answers_that_are_not_finite(trained, table):

@@ -17,7 +17,14 @@ from fivefold.core.model import HasArchitecture, Model, with_architecture
 from fivefold.core.probe import Probe
 from fivefold.core.randomness import spawn
 from fivefold.core.step import Step
-from fivefold.privacy.attacks.pool import check_alike, finite, finite_shadows, joined, some
+from fivefold.privacy.attacks.pool import (
+    LEAST_ROWS,
+    check_alike,
+    finite,
+    finite_shadows,
+    joined,
+    some,
+)
 from fivefold.privacy.attacks.signal import confidence
 from fivefold.privacy.leakage.arms import compared
 from fivefold.privacy.leakage.evidence import Leak, evidence_of, not_made
@@ -29,14 +36,16 @@ from fivefold.training.optimizer import AdamW, Optimizer
 
 
 class Stage(NamedTuple):
-    """The attacked model before its shadows, the rows, who learned which, and how sure each is of each."""
+    """The attacked model before its shadows, the rows, who learned which, and how sure each is of each.
+
+    Rows come in random order, so that an explainer which treats rows by their place tells nobody apart.
+    """
 
     models: list[Model]
     pool: Batch
     background: Inputs
     inside: Bool[Tensor, "model row"]
     sure: Float[Tensor, "model row"]
-    n_members: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,20 +113,35 @@ class ExplanationLeakage(Probe):
         return found
 
     def _stage(self, model: HasArchitecture, splits: Splits, rng: Generator) -> tuple[Stage, str]:
-        members = some(splits.seen.train, self.n_examples, rng)
-        order = torch.randperm(splits.test.size, generator=rng)
-        background = splits.test.take(order[: self.n_background])
-        others = splits.test.take(order[self.n_background :][: self.n_examples])
-        check_alike(members, others, model)
-        pool = joined(members, others)
+        pool, is_member, background = self._rows(model, splits, rng)
         own = finite(confidence(model.predict(pool.x), pool.y, model.task))
         inside = halves(pool.size, self.n_shadow, rng)
         shadows, how = self._shadows.models(model, pool, inside, spawn(rng))
         told = [confidence(one.predict(pool.x), pool.y, model.task) for one in shadows]
         sure = torch.cat([own[None], finite_shadows(torch.stack(told))])
-        inside = torch.cat([torch.ones_like(inside[:1]), inside])
-        models = [model, *shadows]
-        return Stage(models, pool, background.x, inside, sure, members.size), how
+        inside = torch.cat([is_member[None], inside])
+        return Stage([model, *shadows], pool, background, inside, sure), how
+
+    def _rows(
+        self, model: Model, splits: Splits, rng: Generator
+    ) -> tuple[Batch, Bool[Tensor, " row"], Inputs]:
+        """Return the rows to judge, which of them are members, and the background."""
+        if splits.test.size < self.n_background + LEAST_ROWS:
+            raise NotMeasurable(
+                "{used} test rows stand for what is not known, and at least {least} more are judged; there are {n}.",
+                mend="Lower n_background, or give it more test rows.",
+                used=self.n_background,
+                least=LEAST_ROWS,
+                n=splits.test.size,
+            )
+        order = torch.randperm(splits.test.size, generator=rng)
+        background = splits.test.take(order[: self.n_background])
+        members = some(splits.seen.train, self.n_examples, rng)
+        others = splits.test.take(order[self.n_background :][: self.n_examples])
+        check_alike(members, others, model)
+        pool = joined(members, others)
+        order = torch.randperm(pool.size, generator=rng)
+        return pool.take(order), order < members.size, background.x
 
     @property
     def _shadows(self) -> Shadows:
@@ -138,9 +162,7 @@ class ExplanationLeakage(Probe):
         return [
             Leak(
                 release,
-                compared(
-                    stage.sure, torch.stack(told, 1), stage.inside, stage.n_members, spawn(rng)
-                ),
+                compared(stage.sure, torch.stack(told, 1), stage.inside, spawn(rng)),
             )
             for release, told in features.items()
         ]

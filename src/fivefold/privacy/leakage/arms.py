@@ -1,4 +1,4 @@
-"""The same attack twice, without and with explanations, learned from shadow models alone."""
+"""The same attack without and with explanations, and on explanations alone, learned from shadow models."""
 
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ class Arms(NamedTuple):
 
     without: Scores
     told: Scores
+    alone: Scores
     swapped: float
 
 
@@ -26,7 +27,6 @@ def compared(
     sure: Float[Tensor, "model row"],
     explanation: Float[Tensor, "feature model row"],
     inside: Bool[Tensor, "model row"],
-    n_members: int,
     rng: Generator,
 ) -> Arms:
     """Attack the first model with what is learned from the others.
@@ -34,26 +34,27 @@ def compared(
     Args:
         sure: How sure each model is of each row's truth.
         explanation: Features of the explanation that each model gives of each row.
-        inside: Whether each model was trained on each row; of the first model nothing is read.
-        n_members: How many of the rows, the first ones, the attacked model was trained on.
+        inside: Whether each model was trained on each row. Nothing is learned from the first model's: it
+            only says whose the scores are.
         rng: Swaps explanations between rows.
     """
     answer, extra = seen(sure[None], inside), seen(explanation, inside)
-    without = _attacked(answer, inside, n_members)
-    told = _attacked(torch.cat([answer, extra]), inside, n_members)
-    swaps = [
-        _attacked(torch.cat([answer, _swapped(extra, rng)]), inside, n_members)
-        for _ in range(SWAPS)
-    ]
-    return Arms(without, told, sum(auc_gain(s, without).value for s in swaps) / SWAPS)
+    without = _attacked(answer, inside)
+    swaps = [_attacked(torch.cat([answer, _swapped(extra, rng)]), inside) for _ in range(SWAPS)]
+    return Arms(
+        without=without,
+        told=_attacked(torch.cat([answer, extra]), inside),
+        alone=_attacked(extra, inside),
+        swapped=sum(auc_gain(s, without).value for s in swaps) / SWAPS,
+    )
 
 
 def _attacked(
-    feature: Float[Tensor, "feature model row"], inside: Bool[Tensor, "model row"], n_members: int
+    feature: Float[Tensor, "feature model row"], inside: Bool[Tensor, "model row"]
 ) -> Scores:
     known = feature[:, 1:].flatten(1).T
     score = feature[:, 0].T @ fitted(known, inside[1:].flatten())
-    return Scores(score[:n_members], score[n_members:])
+    return Scores(score[inside[0]], score[~inside[0]])
 
 
 def _swapped(

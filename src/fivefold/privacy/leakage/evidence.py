@@ -1,4 +1,4 @@
-"""What explanations add to an attack, bounded, with a picture of both attacks."""
+"""What explanations add to an attack, bounded, with a picture of the attacks."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -56,7 +56,6 @@ def _gain(leak: Leak, setting: str, how: str, chart: Chart | None) -> Evidence:
         unit="fraction",
         better="lower",
         floor=max(0.0, leak.arms.swapped),
-        ceiling=0.0,
         setting=setting,
         interval="paired DeLong",
         note=_note(leak.arms, how),
@@ -66,9 +65,10 @@ def _gain(leak: Leak, setting: str, how: str, chart: Chart | None) -> Evidence:
 
 def _note(arms: Arms, how: str) -> Text:
     return text(
-        "Area under the ROC curve {told} with explanations of {m} training rows and {n} test rows, {without} without; with explanations of other rows it changes by {swapped}. {how}The interval holds for this model and these shadow models. What is attacked are the sum of absolute values, variance, entropy and largest value of an explanation: an attack that gains nothing proves nothing, because another may read more from it; only epsilon bounds them all.",
+        "Area under the ROC curve {told} with explanations of {m} training rows and {n} test rows, {without} without, and {alone} by explanations alone; with explanations of other rows it changes by {swapped}. {how}The interval holds for this model and these shadow models. What is attacked are the sum of absolute values, variance, entropy and largest value of an explanation: an attack that gains nothing proves nothing, because another may read more from it; only epsilon bounds them all.",
         told=auc(*arms.told).value,
         without=auc(*arms.without).value,
+        alone=auc(*arms.alone).value,
         m=len(arms.told.members),
         n=len(arms.told.others),
         swapped=arms.swapped,
@@ -77,7 +77,7 @@ def _note(arms: Arms, how: str) -> Text:
 
 
 def picture(leaks: list[Leak]) -> Chart:
-    """Return areas and rates of both attacks side by side, for each release."""
+    """Return areas and rates of the attacks side by side, for each release."""
     fpr = max(LEAST_FPR, least_rate(len(leaks[0].arms.told.others)))
     rows = [row for leak in leaks for row in _rows(leak, fpr)]
     return Chart(
@@ -101,6 +101,7 @@ def _rows(leak: Leak, fpr: float) -> list[Mapping[str, Cell]]:
     arms: dict[str, Scores] = {
         "answers alone": leak.arms.without,
         "answers and explanations": leak.arms.told,
+        "explanations alone": leak.arms.alone,
     }
     for seen, scores in arms.items():
         for measure, found in (("AUC", auc(*scores)), ("TPR", tpr_at(*scores, fpr))):

@@ -13,6 +13,7 @@ from fivefold.privacy.leakage.explainer import Explainer
 
 Release: TypeAlias = Literal["full", "top 3", "rounded"]
 TOP = 3
+LEAST = 1e-300  # values below it have no digits
 
 
 def explained(
@@ -63,5 +64,5 @@ def released(
         return torch.zeros_like(values).scatter(1, largest, values.gather(1, largest))
     if release == "rounded":
         digit = 10 ** values.abs().log10().floor()
-        return torch.where(values == 0, 0.0, (values / digit).round() * digit)
+        return torch.where(values.abs() < LEAST, 0.0, (values / digit).round() * digit)
     return values
