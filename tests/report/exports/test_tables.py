@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fivefold.core.codec import import_class
+from fivefold.core.codec import encode, import_class
 from fivefold.core.errors import NotMeasurable
 from fivefold.core.lineage import Record
 from fivefold.core.probe import Comparison, Probe
@@ -82,8 +82,8 @@ def with_groups(model):
 
 def private(model):
     """Return the model as if it had been trained privately, for who audits that."""
-    claim = DPSGD(noise_multiplier=1.0, steps=4).claim(250)
-    return model.with_lineage((Record("private", {}, "d", claim),))
+    step = DPSGD(noise_multiplier=1.0, steps=4)
+    return model.with_lineage((Record("private", encode(step), "d", step.claim(250)),))
 
 
 def asked(probe, model, splits):
