@@ -25,18 +25,17 @@ from fivefold.privacy.attacks.pool import (
     joined,
     some,
 )
-from fivefold.privacy.attacks.signal import confidence
 from fivefold.privacy.leakage.arms import compared
 from fivefold.privacy.leakage.evidence import Leak, evidence_of, not_made
 from fivefold.privacy.leakage.explainer import Explainer, InputGradient
-from fivefold.privacy.leakage.features import of_explanation
+from fivefold.privacy.leakage.features import of_answer, of_explanation
 from fivefold.privacy.leakage.release import Release, explained, released
 from fivefold.privacy.shadow import Shadows, halves
 from fivefold.training.optimizer import AdamW, Optimizer
 
 
 class Stage(NamedTuple):
-    """The attacked model before its shadows, the rows, who learned which, and how sure each is of each.
+    """The attacked model before its shadows, the rows, who learned which, and what each answers to each.
 
     Rows come in random order, so that an explainer which treats rows by their place tells nobody apart.
     """
@@ -45,7 +44,7 @@ class Stage(NamedTuple):
     pool: Batch
     background: Inputs
     inside: Bool[Tensor, "model row"]
-    sure: Float[Tensor, "model row"]
+    answer: Float[Tensor, "kind model row"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +52,8 @@ class ExplanationLeakage(Probe):
     """How much surer an attacker tells training rows from test rows who sees explanations too.
 
     Two attacks are learned from shadow models, whose rows are known, and judged on this model: one reads
-    how sure an answer is of the truth, the other reads the explanation of the predicted output as well (sum
-    of absolute values, variance, entropy and largest value). Each number counts as it is, and against models
+    how sure an answer is of the truth and of what it predicts, the other reads the explanation of that
+    prediction as well (sum of absolute values, variance, entropy and largest value). Each number counts as it is, and against models
     that never saw the row. An attack that gains nothing proves nothing: another may read more from the same
     explanations, and only epsilon bounds them all.
 
@@ -114,13 +113,13 @@ class ExplanationLeakage(Probe):
 
     def _stage(self, model: HasArchitecture, splits: Splits, rng: Generator) -> tuple[Stage, str]:
         pool, is_member, background = self._rows(model, splits, rng)
-        own = finite(confidence(model.predict(pool.x), pool.y, model.task))
+        own = finite(of_answer(model.predict(pool.x), pool.y, model.task))
         inside = halves(pool.size, self.n_shadow, rng)
         shadows, how = self._shadows.models(model, pool, inside, spawn(rng))
-        told = [confidence(one.predict(pool.x), pool.y, model.task) for one in shadows]
-        sure = torch.cat([own[None], finite_shadows(torch.stack(told))])
+        told = [of_answer(one.predict(pool.x), pool.y, model.task) for one in shadows]
+        answer = torch.stack([own, *finite_shadows(torch.stack(told))], 1)
         inside = torch.cat([is_member[None], inside])
-        return Stage([model, *shadows], pool, background, inside, sure), how
+        return Stage([model, *shadows], pool, background, inside, answer), how
 
     def _rows(
         self, model: Model, splits: Splits, rng: Generator
@@ -162,7 +161,7 @@ class ExplanationLeakage(Probe):
         return [
             Leak(
                 release,
-                compared(stage.sure, torch.stack(told, 1), stage.inside, spawn(rng)),
+                compared(stage.answer, torch.stack(told, 1), stage.inside, spawn(rng)),
             )
             for release, told in features.items()
         ]

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from fivefold.core.task import Task
 from fivefold.privacy.leakage.arms import compared
 from fivefold.privacy.leakage.evidence import Leak, evidence_of
+from fivefold.privacy.leakage.features import of_answer
 from fivefold.privacy.roc import auc, auc_gain
 from fivefold.privacy.shadow import halves
 from seeding import seeded
@@ -30,7 +32,7 @@ def attacked(leak, sure=1.0, seed=0, said=None):
     explanation = odd + noise[1:] + leak * truth
     if said is not None:
         truth[0] = said
-    return compared(answer, explanation, truth, seeded(seed))
+    return compared(answer[None], explanation, truth, seeded(seed))
 
 
 def gain(arms):
@@ -56,9 +58,25 @@ def test_explanations_of_noise_gain_nothing():
 def test_explanations_that_say_nothing_change_no_score():
     truth = who()
     answer = torch.randn(truth.shape, generator=seeded(), dtype=torch.float64)
-    arms = compared(answer, torch.full((4, *truth.shape), 0.1).double(), truth, seeded())
+    arms = compared(answer[None], torch.full((4, *truth.shape), 0.1).double(), truth, seeded())
     for told, without in zip(arms.told, arms.without, strict=True):
         torch.testing.assert_close(told, without)
+
+
+def test_explanations_that_repeat_the_answer_gain_nothing():
+    """What follows from the answer alone, bent or not, is no leak of the explanation."""
+    own, truth = seeded(5), who()
+    task = Task(classes=("no", "yes"))
+    y = torch.randint(2, (N_ROWS,), generator=own)
+    side = torch.where(y == 1, 1.0, -1.0)
+    sure = torch.randn(truth.shape, generator=own) + side + 2 * truth * side
+    outputs = torch.stack([torch.zeros(truth.shape), sure], -1)
+    answer = torch.stack([of_answer(output, y, task) for output in outputs], 1)
+    chance = outputs.softmax(-1).double()
+    explanation = (chance[..., 0] * chance[..., 1]).expand(4, *truth.shape)
+    arms = compared(answer, explanation, truth, seeded())
+    assert auc(*arms.alone).low > 0.5
+    assert abs(gain(arms).value) < 0.01
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Features are what their names say, and means leave out whoever knows the row."""
 
-from math import log
+from math import exp, log
 
 import pytest
 import torch
@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 
-from fivefold.privacy.leakage.features import calibrated, normal_scores, of_explanation
+from fivefold.core.task import Task
+from fivefold.privacy.leakage.features import calibrated, normal_scores, of_answer, of_explanation
 from fivefold.privacy.shadow import halves
 from seeding import seeded
 
@@ -26,6 +27,17 @@ def test_features_of_an_explanation(seed, n):
         entropy = -sum(s / sum(size) * log(s / sum(size)) for s in size)
         spread = sum((v - mean) ** 2 for v in row) / n
         assert found == pytest.approx([sum(size), spread, entropy, max(size)], abs=1e-9)
+
+
+def test_an_answer_is_sure_of_the_truth_and_of_what_it_names():
+    output = torch.tensor([[0.0, 2.0], [3.0, 0.0]])
+    found = of_answer(output, torch.tensor([0, 0]), Task(classes=("no", "yes")))
+    low, high = (1 / (1 + exp(-z)) for z in (-2.0, 3.0))
+    doubt = [2 * p * (1 - p) for p in (low, high)]
+    for got, wanted in zip(found.tolist(), [[-2, 3], [2, 3], [low, high], doubt], strict=True):
+        assert got == pytest.approx(wanted, abs=1e-6)
+    number = of_answer(torch.tensor([[5.0]]), torch.tensor([3.0]), Task(kind="regression"))
+    assert number.tolist() == [[-4.0], [5.0]]
 
 
 def test_an_explanation_of_nothing():

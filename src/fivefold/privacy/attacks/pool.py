@@ -49,7 +49,7 @@ def check_alike(members: Batch, others: Batch, model: Model) -> None:
         )
 
 
-def finite(sure: Float[Tensor, " row"]) -> Float[Tensor, " row"]:
+def finite(sure: Float[Tensor, "... row"]) -> Float[Tensor, "... row"]:
     """Return how sure the model is of each row, known to be numbers.
 
     Raises:
@@ -60,7 +60,7 @@ def finite(sure: Float[Tensor, " row"]) -> Float[Tensor, " row"]:
     return sure
 
 
-def finite_shadows(sure: Float[Tensor, "shadow row"]) -> Float[Tensor, "shadow row"]:
+def finite_shadows(sure: Float[Tensor, "shadow ... row"]) -> Float[Tensor, "shadow ... row"]:
     """Return how sure each shadow is of each row, known to be numbers.
 
     Raises:

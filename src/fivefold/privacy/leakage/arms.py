@@ -24,7 +24,7 @@ class Arms(NamedTuple):
 
 
 def compared(
-    sure: Float[Tensor, "model row"],
+    answer: Float[Tensor, "kind model row"],
     explanation: Float[Tensor, "feature model row"],
     inside: Bool[Tensor, "model row"],
     rng: Generator,
@@ -32,13 +32,13 @@ def compared(
     """Attack the first model with what is learned from the others.
 
     Args:
-        sure: How sure each model is of each row's truth.
+        answer: Features of the answer that each model gives to each row.
         explanation: Features of the explanation that each model gives of each row.
         inside: Whether each model was trained on each row. Nothing is learned from the first model's: it
             only says whose the scores are.
         rng: Swaps explanations between rows.
     """
-    answer, extra = seen(sure[None], inside), seen(explanation, inside)
+    answer, extra = seen(answer, inside), seen(explanation, inside)
     without = _attacked(answer, inside)
     swaps = [_attacked(torch.cat([answer, _swapped(extra, rng)]), inside) for _ in range(SWAPS)]
     return Arms(

@@ -4,7 +4,26 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fivefold.core.task import Task
+from fivefold.privacy.attacks.signal import confidence
+
 ROUNDING = 1e-9  # differences from the mean below this share of the largest value are none
+
+
+def of_answer(
+    output: Float[Tensor, "rows outputs"], y: Tensor, task: Task
+) -> Float[Tensor, "kind rows"]:
+    """Return how sure an answer is of the truth and of the class it names, as log-odds and as probabilities.
+
+    So many, so that explanations earn nothing by repeating on another scale how sure an answer is. Of a
+    number: minus its squared error, and the number.
+    """
+    truth = confidence(output, y, task)
+    if not task.is_classification:
+        return torch.stack([truth, output[:, 0].double()])
+    chance = output.double().softmax(1)
+    doubt = 1 - chance.square().sum(1)
+    return torch.stack([truth, confidence(output, output.argmax(1), task), truth.sigmoid(), doubt])
 
 
 def of_explanation(
