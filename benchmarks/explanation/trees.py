@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from harness import RESULTS, Row, Times, arguments, finish, interleaved, load
+from harness import RESULTS, Row, Times, arguments, finish, interleaved, load, write
 from peer import Peer, installed, peer, python_of
 
 from fivefold.core.schema import Column, Schema
@@ -175,6 +175,7 @@ def told(each: Times, whole: Times, n: int, of: int) -> dict[str, float]:
 def main() -> None:
     args = arguments(__doc__ or "")
     there = installed(PEERS)
+    out = args.json or RESULTS / "explanation_trees.json"
     torch.set_num_threads(1)
     names = ("LightGBM", "XGBoost", "random forest")
     sizes = ((6,), (100,)) if args.quick else ((4, 6, 8), (10, 100, 1000))
@@ -187,7 +188,8 @@ def main() -> None:
             for n, library in product(sizes[1], libraries):  # shapiq reads no plain arrays
                 case = Case(name, depth, model, x, data(n, 3)[0])
                 rows.append(compared(case, library, Path(folder), 3 if args.quick else 5))
-    finish(rows, args.json or RESULTS / "explanation_trees.json")
+                write(rows, out)
+    finish(rows, out)
 
 
 main()

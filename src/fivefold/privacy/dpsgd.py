@@ -200,7 +200,8 @@ class DPSGD(Step):
         Secret ones are never kept on disk: after an interruption the remaining steps draw anew.
         """
         if self.insecure_seed is None:
-            return Sources(*(secret_generator() for _ in range(3)), secret_generator)
+            noise, views, layers = (secret_generator() for _ in range(3))
+            return Sources(noise, views, layers, secret_generator)
         seeds = Generator().manual_seed(self.insecure_seed)
         noise, seed, views = spawn(seeds), fresh_seed(seeds), spawn(seeds)
 

@@ -22,6 +22,7 @@ from fivefold.privacy.federated import (
     Plain,
 )
 from fivefold.privacy.federated.cohorts import Cohorts
+from fivefold.privacy.federated.local import Site
 from fivefold.privacy.federated.private import Noisy, clipped_sum, private_mean
 from fivefold.privacy.federated.rounds import Rounds
 from fivefold.privacy.plan import plan_of
@@ -131,6 +132,7 @@ def test_the_sum_is_divided_by_the_expected_number_of_clients():
     run, start = spied_rounds(n_rounds=1)
     ids = run.cohorts.draw(4, seeded(2))
     assert len(ids) != 2
+    assert isinstance(run.site, Site)
     moved = torch.cat([u for _, u in run.site.updates(start, ids, 0)])
     slow = sum(u * min(1.0, 0.05 / float(u.norm())) for u in moved) / (0.5 * 4)
     assert torch.allclose(run.run(start, 1, seeded(2)), start + slow, atol=1e-6)
