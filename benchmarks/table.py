@@ -8,6 +8,7 @@ import argparse
 import json
 import statistics
 import sys
+from math import inf
 from pathlib import Path
 
 from harness import RESULTS, Row
@@ -61,7 +62,7 @@ def brief(found: list[Row], language: str) -> str:
     lines = [heads, tuple("---" for _ in heads)]
     for (work, peer), rows in groups.items():
         kept = sum(row.is_reached for row in rows)
-        worst = min(rows, key=lambda row: row.ratio / row.reach)
+        worst = min(rows, key=lambda row: row.ratio / row.reach if row.reach else inf)
         middle = statistics.median(row.ratio for row in rows)
         told = f"{kept} / {len(rows)}" if kept == len(rows) else f"**{kept} / {len(rows)}**"
         lines.append((work, peer, told, f"{worst.ratio:.2f} / {worst.reach:.2f}", f"{middle:.2f}"))

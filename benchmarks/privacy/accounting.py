@@ -87,7 +87,7 @@ def row(name: str, case: Case, mine: list[Found], theirs: list[Found]) -> Row:
     reached = [epsilon(case, side[0].noise) for side in (mine, theirs)]
     is_good = reached[0] <= case.epsilon and mine[0].noise <= MORE_NOISE * theirs[0].noise
     return Row(
-        work=f"noise for epsilon {case.epsilon:g}, q {case.rate:.5f}, {case.steps} steps", peer=name,
+        work=f"noise found, epsilon {case.epsilon:g}, q {case.rate:.5f}, {case.steps} steps", peer=name,
         peer_version=theirs[0].version, ratio=round(b / a, 1), reach=REACH, equal_quality=is_good,
         ours={"cpu s": round(a, 3), "wall s": round(wall, 3), "noise": round(mine[0].noise, 4), "epsilon": round(reached[0], 4)},
         theirs={"cpu s": round(b, 3), "noise": round(theirs[0].noise, 4), "epsilon": round(reached[1], 4)},
