@@ -29,7 +29,7 @@ from fivefold.generalization import (
 from fivefold.models.endpoint import EndpointModel
 from fivefold.models.huggingface import TextClassifier
 from fivefold.models.json_endpoint import JsonEndpoint
-from fivefold.privacy import Epsilon, MembershipInference
+from fivefold.privacy import CanaryAudit, Epsilon, MembershipInference
 from fivefold.recipe.audit.said import kind_of
 from fivefold.recipe.presets import PRESETS, Preset
 from fivefold.security import Detection, Extraction
@@ -37,7 +37,7 @@ from fivefold.security import Detection, Extraction
 Asked: TypeAlias = Probe | tuple[Finding, ...]
 FULL_QUERIES, QUICK_QUERIES = 500, 100
 CHEAP_FIRST: tuple[type[Probe], ...] = (
-    *(Epsilon, Size, Operations, WorstGroup, Calibration, MembershipInference),
+    *(Epsilon, Size, Operations, WorstGroup, Calibration, CanaryAudit, MembershipInference),
     *(Latency, Energy, CorruptionAccuracy, Extraction, QueryRobustness),
     *(Faithfulness, FaithfulnessCorrelation, Infidelity, Completeness, Stability),
     *(Detection, RobustAccuracy, Attributions, ParameterRandomisation),
